@@ -1,0 +1,79 @@
+//! The disk, as little as a database needs of it, and with the contract that disks really keep.
+
+use std::{io, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use thiserror::Error;
+
+/// A disk operation that failed: which one, on which path, and how.
+#[derive(Clone, Debug, Error)]
+#[error("{op} of {path}: {reason}")]
+pub struct DiskError {
+    /// The operation, in one word: `open`, `append`, `sync`, …
+    pub op: &'static str,
+    /// The path, relative to the root of the disk.
+    pub path: String,
+    /// The kind, for those who can do something about it (`NotFound`, `StorageFull`, …).
+    pub kind: io::ErrorKind,
+    /// The cause in words.
+    pub reason: String,
+}
+
+/// What disk operations answer.
+pub type DiskResult<T> = Result<T, DiskError>;
+
+impl DiskError {
+    /// The error of `op` on `path`.
+    pub fn new(op: &'static str, path: &str, error: &io::Error) -> Self {
+        DiskError {
+            op,
+            path: path.to_owned(),
+            kind: error.kind(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// A tree of directories and files. Paths are relative to the disk's root, with `/` between names.
+///
+/// The contract:
+/// * nothing that was written to a file is durable before [`File::sync`] returned;
+/// * no creation, renaming or removal is durable before [`Disk::sync_dir`] of the directory returned;
+///   without it, entries may come and go at a power failure in any combination;
+/// * after a failed sync nothing is known about the bytes written since the last good one: the
+///   caller must not acknowledge anything on that file again.
+#[async_trait]
+pub trait Disk: Send + Sync + 'static {
+    /// Opens an existing file for reading and writing.
+    async fn open(&self, path: &str) -> DiskResult<Arc<dyn File>>;
+    /// Creates an empty file; fails with `AlreadyExists` if the name is taken.
+    async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>>;
+    /// Creates a directory and those above it; no error if it exists.
+    async fn create_dir(&self, path: &str) -> DiskResult<()>;
+    /// The names in a directory, sorted; directories end in `/`. The root is the empty path.
+    async fn list(&self, dir: &str) -> DiskResult<Vec<String>>;
+    /// Gives a file another name, replacing a file that has it.
+    async fn rename(&self, from: &str, to: &str) -> DiskResult<()>;
+    /// Removes a file. Those who have it open may go on reading it.
+    async fn remove(&self, path: &str) -> DiskResult<()>;
+    /// Makes the directory's entries durable.
+    async fn sync_dir(&self, dir: &str) -> DiskResult<()>;
+}
+
+/// An open file. Reading needs no lock against appending: readers read below what was appended.
+#[async_trait]
+pub trait File: Send + Sync + 'static {
+    /// Up to `length` bytes from `offset`; fewer only where the file ends.
+    async fn read_at(&self, offset: u64, length: usize) -> DiskResult<Bytes>;
+    /// Writes at the end and returns the offset where the bytes begin. One writer at a time.
+    async fn append(&self, bytes: &[u8]) -> DiskResult<u64>;
+    /// Writes in place, growing the file where it reaches over its end.
+    async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()>;
+    /// Cuts the file to `length` bytes, or extends it with zeros.
+    async fn truncate(&self, length: u64) -> DiskResult<()>;
+    /// Makes everything written so far durable, the length included.
+    async fn sync(&self) -> DiskResult<()>;
+    /// The file's length in bytes.
+    async fn len(&self) -> DiskResult<u64>;
+}

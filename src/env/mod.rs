@@ -1,0 +1,25 @@
+//! The only doors to the world.
+//!
+//! Everything above this floor is deterministic: given the same inputs in the same order it does
+//! the same things. What is not deterministic comes in here, and each door has two sides, one for
+//! production and one for the simulation:
+//!
+//! | door | production | simulation |
+//! |---|---|---|
+//! | [`task`]: spawn, channels, timers | tokio | madsim's tokio, which the twin package puts under the same name |
+//! | [`Clock`]: time, one per node | the machine's | the same, bent by an offset and a drift per node |
+//! | [`Disk`], [`File`] | `OsDisk` | `SimDisk` (in `sim/`), which tears; [`MemDisk`] in unit tests |
+//! | [`Transport`], [`Inbound`]: frames between peers | gRPC streams (`rpc/`) | `SimNet` (in `sim/`), which loses and reorders |
+//! | [`Rng`](crate::rng::Rng) | seeded by the machine | seeded by the seed |
+//!
+//! Nothing else in `src/` may read a clock, open a file, start a thread or draw a number; clippy's
+//! fence (`clippy.toml`) and `tests/tidy.rs` see to it.
+
+mod clock;
+mod disk;
+mod net;
+pub mod task;
+
+pub use clock::Clock;
+pub use disk::{Disk, DiskError, DiskResult, File};
+pub use net::{Inbound, Transport};

@@ -1,0 +1,10 @@
+//! SisyphusDB: a distributed, strongly consistent key-value store that its users can believe.
+
+pub mod codec;
+pub mod config;
+pub mod env;
+pub mod machine;
+pub mod raft;
+pub mod rng;
+pub mod rpc;
+pub mod types;

@@ -1,0 +1,100 @@
+//! What replicas of one shard say to each other.
+
+use bytes::Bytes;
+
+use crate::types::{Index, LogPosition, NodeId, Term};
+
+/// An entry of the replicated log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where in the log, and of which leader.
+    pub at: LogPosition,
+    /// The command. Empty for the no-op that a leader begins its term with (§8); a command never is.
+    pub data: Bytes,
+}
+
+/// A message between two replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// The sender's term; for a pre-vote and its positive answer, the term that is being asked for.
+    pub term: Term,
+    /// What is said.
+    pub body: Body,
+}
+
+/// The kinds of messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// "Would you vote for me?" Changes nobody's term (Ongaro's thesis §9.6).
+    PreVote {
+        /// The candidate's last entry.
+        last: LogPosition,
+    },
+    /// The answer to a pre-vote.
+    PreVoteReply {
+        /// Whether the sender would.
+        granted: bool,
+    },
+    /// RequestVote (§5.2).
+    Vote {
+        /// The candidate's last entry (§5.4.1).
+        last: LogPosition,
+    },
+    /// The answer to a vote request.
+    VoteReply {
+        /// Whether the sender voted for the candidate.
+        granted: bool,
+    },
+    /// AppendEntries (§5.3). Carries at least one entry, or probes with none.
+    Append {
+        /// The entry before the first one sent.
+        prev: LogPosition,
+        /// Consecutive entries after `prev`.
+        entries: Vec<Entry>,
+        /// The leader's commit index.
+        commit: Index,
+    },
+    /// "My log agrees with yours, durably, up to here."
+    AppendAccepted {
+        /// The last entry known to agree.
+        matched: Index,
+    },
+    /// "I do not have your `prev`."
+    AppendRejected {
+        /// The `prev.index` of the refused append.
+        prev: Index,
+        /// Where the leader should look next: the largest position at which the two logs may still
+        /// agree, as far as the follower can tell (conflict hint, §5.3).
+        hint: LogPosition,
+    },
+    /// A sign of life that also asks "do you still follow me?"
+    Heartbeat {
+        /// The leader's commit index, at most what it knows the follower to have.
+        commit: Index,
+        /// The leader's heartbeat round, counted up within its term; reads wait for theirs (§6.4).
+        round: u64,
+    },
+    /// The answer to a heartbeat.
+    HeartbeatReply {
+        /// The round that is answered.
+        round: u64,
+        /// The follower's last durable entry's index, so that a lost append is noticed.
+        last: Index,
+    },
+    /// A follower asks for a read index (thesis §6.4).
+    ReadIndex {
+        /// Chosen by the asking node, unique within its process.
+        id: u64,
+    },
+    /// The answer: reads that began before the question may be served at this applied index.
+    ReadIndexReply {
+        /// The id of the question.
+        id: u64,
+        /// The commit index that was confirmed.
+        index: Index,
+    },
+}

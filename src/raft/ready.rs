@@ -1,0 +1,65 @@
+//! What the pure core wants done, and what is told to it when it is.
+
+use super::{Entry, Message};
+use crate::types::{Index, LogPosition, NodeId, Term};
+
+/// What must be on disk before a node speaks for a term (§5.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HardState {
+    /// The latest term this node has seen.
+    pub term: Term,
+    /// Whom it voted for in that term.
+    pub vote: Option<NodeId>,
+}
+
+/// What a node found on its disk, from which a `Raft` is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Term and vote.
+    pub hard_state: HardState,
+    /// The entry before the first one kept: everything up to here is in the state machine, durably.
+    pub base: LogPosition,
+    /// The entries after `base`, consecutive.
+    pub entries: Vec<Entry>,
+}
+
+/// Which stages behind the core are free to take work now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The log writer is idle.
+    pub persist: bool,
+    /// The applier is idle; at most this many bytes of entries, but always one entry.
+    pub apply_bytes: usize,
+}
+
+/// The work that has accumulated. Messages may leave at once: the core itself withholds those that
+/// vouch for the disk (votes, append acknowledgements) until [(super::Raft::persisted).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// To be sent, in any order, possibly lost.
+    pub send: Vec<Message>,
+    /// To be written and synced as one.
+    pub persist: Option<Persist>,
+    /// Committed entries, in order, to be applied.
+    pub apply: Vec<Entry>,
+    /// Reads of this node that may be served as soon as the index is applied: (read id, index).
+    pub reads: Vec<(u64, Index)>,
+    /// Reads of this node that nobody will answer any more (leader lost); to be asked again.
+    pub reads_lost: Vec<u64>,
+    /// Peers that need a snapshot because the log no longer reaches back to them. Named once; the
+    /// node reports the end by `Raft::snapshot_ended`.
+    pub snapshots: Vec<NodeId>,
+}
+
+/// One batch for the log. When several parts are present they take effect in the order of fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Persist {
+    /// Handed back to the core when the batch is durable.
+    pub ticket: u64,
+    /// The new term and vote.
+    pub hard_state: Option<HardState>,
+    /// The log begins anew after this position (a snapshot was installed): all entries are dropped.
+    pub reset: Option<LogPosition>,
+    /// Consecutive entries; they replace everything from the first one's index on.
+    pub entries: Vec<Entry>,
+}

@@ -1,0 +1,3 @@
+//! What travels: protobuf types and their conversion to the domain's own.
+
+pub mod proto;
