@@ -1,6 +1,11 @@
 //! Compiles the .proto files without an installed protoc. The two packages that share `src/`
 //! share this script too: paths are resolved from whichever manifest runs it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build script runs outside every simulation"
+)]
+
 use std::path::PathBuf;
 
 /// Every .proto file with a message or service of its own, relative to `proto/`.

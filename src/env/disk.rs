@@ -75,5 +75,5 @@ pub trait File: Send + Sync + 'static {
     /// Makes everything written so far durable, the length included.
     async fn sync(&self) -> DiskResult<()>;
     /// The file's length in bytes.
-    async fn len(&self) -> DiskResult<u64>;
+    async fn length(&self) -> DiskResult<u64>;
 }

@@ -15,7 +15,7 @@ pub use tokio::{
 };
 
 /// Starts a task that nobody owns: it ends by itself or with the process.
-#[expect(clippy::disallowed_methods, reason = "this is the door")]
+#[allow(clippy::disallowed_methods, reason = "this is the door")]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
