@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 
 /// Every .proto file with a message or service of its own, relative to `proto/`.
-const FILES: [&str; 1] = ["peer.proto"];
+const FILES: [&str; 3] = ["etcd/kv.proto", "etcd/rpc.proto", "peer.proto"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let manifest = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
