@@ -33,6 +33,39 @@ impl DiskError {
             reason: error.to_string(),
         }
     }
+
+    /// An error that the operating system did not make.
+    pub fn because(op: &'static str, path: &str, kind: io::ErrorKind, reason: &str) -> Self {
+        DiskError {
+            op,
+            path: path.to_owned(),
+            kind,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// Refuses a path that is not a plain chain of names below the root, so that no name that came
+/// from outside can reach beyond the data directory.
+pub(super) fn check_path(op: &'static str, path: &str) -> DiskResult<()> {
+    let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
+    if path.split('/').all(plain) {
+        return Ok(());
+    }
+    Err(DiskError::because(
+        op,
+        path,
+        io::ErrorKind::InvalidInput,
+        "a path is names with / between them, below the root",
+    ))
+}
+
+/// As [`check_path`], for a directory: the empty path is the root.
+pub(super) fn check_dir(op: &'static str, dir: &str) -> DiskResult<()> {
+    if dir.is_empty() {
+        return Ok(());
+    }
+    check_path(op, dir)
 }
 
 /// A tree of directories and files. Paths are relative to the disk's root, with `/` between names.

@@ -17,9 +17,17 @@
 
 mod clock;
 mod disk;
+#[cfg(all(test, not(feature = "simulated")))]
+mod disk_tests;
+mod mem_disk;
 mod net;
+#[cfg(not(feature = "simulated"))]
+mod os_disk;
 pub mod task;
 
 pub use clock::Clock;
 pub use disk::{Disk, DiskError, DiskResult, File};
+pub use mem_disk::MemDisk;
 pub use net::{Inbound, Transport};
+#[cfg(not(feature = "simulated"))]
+pub use os_disk::OsDisk;

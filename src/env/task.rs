@@ -24,6 +24,14 @@ where
     tokio::spawn(future)
 }
 
+/// Runs a future to its end on this thread, for tests that are not async themselves.
+#[cfg(test)]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().expect("a runtime");
+    runtime.block_on(future)
+}
+
 /// Tasks that live as long as their owner: dropping the group aborts them at their next await.
 #[derive(Debug, Default)]
 pub struct Tasks {

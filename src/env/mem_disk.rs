@@ -1,0 +1,388 @@
+//! A disk in memory that forgets, for unit tests: what a power failure leaves of it is the worst
+//! that the contract of [`Disk`] allows, namely nothing that was not synced.
+
+use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{
+    Disk, DiskError, DiskResult, File,
+    disk::{check_dir, check_path},
+};
+
+/// A disk in memory. Clones share it.
+///
+/// Everything exists twice: as running programs see it, and as it would be found after a power
+/// failure. `sync` copies a file's contents from the first to the second, `sync_dir` the names in
+/// one directory (not in those below it, and not the directory's own name).
+#[derive(Clone, Debug, Default)]
+pub struct MemDisk {
+    state: Arc<Mutex<State>>,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    Dir,
+    /// A file: its key in [`State::files`].
+    File(u64),
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    /// The contents of all files that have or had a name.
+    files: BTreeMap<u64, Contents>,
+    /// All paths, as programs see them.
+    names: BTreeMap<String, Entry>,
+    /// All paths, as a power failure would leave them.
+    durable: BTreeMap<String, Entry>,
+    /// How many mutating operations were begun.
+    operations: u64,
+    /// From then on everything fails.
+    operations_max: Option<u64>,
+    /// An operation was refused because of `operations_max`.
+    stopped: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    data: Vec<u8>,
+    /// What a power failure would leave.
+    synced: Vec<u8>,
+    /// Below here the two are equal.
+    dirty_from: usize,
+}
+
+/// An open file; it outlives its name.
+#[derive(Debug)]
+struct MemFile {
+    state: Arc<Mutex<State>>,
+    file: u64,
+    path: String,
+}
+
+impl MemDisk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        MemDisk::default()
+    }
+
+    /// Lets `operations` mutating operations through, counted from the disk's beginning; the one
+    /// after them fails, and from then on everything does, reads included.
+    pub fn stop_after(&self, operations: u64) {
+        self.state.lock().operations_max = Some(operations);
+    }
+
+    /// How many mutating operations have been begun: create, create_dir, rename, remove,
+    /// sync_dir, append, write_at, truncate, sync.
+    pub fn operations(&self) -> u64 {
+        self.state.lock().operations
+    }
+
+    /// What a power failure leaves when nothing unsynced survives: a new disk that works again.
+    pub fn restart(&self) -> MemDisk {
+        let mut state = self.state.lock().clone();
+        let durable = std::mem::take(&mut state.durable);
+        // A name in a directory whose own name was lost is lost with it.
+        let reachable = |path: &str| ancestors(path).all(|dir| durable.contains_key(dir));
+        let names: BTreeMap<_, _> = durable
+            .iter()
+            .filter(|(path, _)| reachable(path))
+            .map(|(path, entry)| (path.clone(), *entry))
+            .collect();
+        for contents in state.files.values_mut() {
+            contents.data = contents.synced.clone();
+            contents.dirty_from = contents.data.len();
+        }
+        state.durable = names.clone();
+        state.names = names;
+        MemDisk::with(state)
+    }
+
+    /// What the crash of a process leaves: everything that was written, but no more durable than
+    /// it was. A new disk that works again.
+    pub fn restart_keeping_unsynced(&self) -> MemDisk {
+        let state = self.state.lock().clone();
+        MemDisk::with(state)
+    }
+
+    /// A working disk with this state; files without a name are gone.
+    fn with(mut state: State) -> MemDisk {
+        let named: Vec<Entry> = [&state.names, &state.durable]
+            .into_iter()
+            .flat_map(|names| names.values().copied())
+            .collect();
+        state
+            .files
+            .retain(|file, _| named.contains(&Entry::File(*file)));
+        (state.operations, state.operations_max, state.stopped) = (0, None, false);
+        MemDisk {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Inverts the lowest bit of the byte at `offset`, durably: the disk's own decay. Panics if
+    /// there is no such byte.
+    pub fn flip_bit(&self, path: &str, offset: usize) {
+        assert!(offset < self.contents(path).len(), "a bit beyond the end");
+        self.damage(path, |bytes| {
+            // The durable state may be shorter.
+            if let Some(byte) = bytes.get_mut(offset) {
+                *byte ^= 1;
+            }
+        });
+    }
+
+    /// Cuts a file to `length` bytes, durably. Panics if there is no such file.
+    pub fn truncate_file(&self, path: &str, length: usize) {
+        self.damage(path, |bytes| bytes.truncate(length));
+    }
+
+    /// What a reader of the file sees. Panics if there is no such file.
+    pub fn contents(&self, path: &str) -> Vec<u8> {
+        let state = self.state.lock();
+        let file = state.file("read", path).expect("a file to look into");
+        state.files[&file].data.clone()
+    }
+
+    /// Changes both what programs see of a file and what is durable of it.
+    fn damage(&self, path: &str, change: impl Fn(&mut Vec<u8>)) {
+        let mut state = self.state.lock();
+        let file = state.file("damage", path).expect("a file to damage");
+        let contents = state.contents(file);
+        change(&mut contents.data);
+        change(&mut contents.synced);
+        contents.dirty_from = 0;
+    }
+
+    fn file(&self, path: &str, file: u64) -> Arc<dyn File> {
+        Arc::new(MemFile {
+            state: self.state.clone(),
+            file,
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl State {
+    /// Counts a mutating operation, or refuses it.
+    fn begin(&mut self, op: &'static str, path: &str) -> DiskResult<()> {
+        self.stopped |= self
+            .operations_max
+            .is_some_and(|max| self.operations >= max);
+        self.check_running(op, path)?;
+        self.operations += 1;
+        Ok(())
+    }
+
+    fn check_running(&self, op: &'static str, path: &str) -> DiskResult<()> {
+        if self.stopped {
+            return Err(fail(op, path, ErrorKind::Other, "the disk was stopped"));
+        }
+        Ok(())
+    }
+
+    fn contents(&mut self, file: u64) -> &mut Contents {
+        let contents = self.files.get_mut(&file);
+        contents.expect("files live as long as their disk")
+    }
+
+    fn file(&self, op: &'static str, path: &str) -> DiskResult<u64> {
+        check_path(op, path)?;
+        match self.names.get(path) {
+            Some(Entry::File(file)) => Ok(*file),
+            Some(Entry::Dir) => Err(fail(op, path, ErrorKind::IsADirectory, "a directory")),
+            None => Err(fail(op, path, ErrorKind::NotFound, "no such file")),
+        }
+    }
+
+    fn check_dir(&self, op: &'static str, dir: &str) -> DiskResult<()> {
+        check_dir(op, dir)?;
+        match self.names.get(dir) {
+            _ if dir.is_empty() => Ok(()),
+            Some(Entry::Dir) => Ok(()),
+            Some(Entry::File(_)) => Err(fail(op, dir, ErrorKind::NotADirectory, "a file")),
+            None => Err(fail(op, dir, ErrorKind::NotFound, "no such directory")),
+        }
+    }
+
+    /// Checks that `path` may be given to a file: its directory exists, and it is no directory.
+    fn check_target(&self, op: &'static str, path: &str) -> DiskResult<()> {
+        check_path(op, path)?;
+        self.check_dir(op, parent(path))
+            .map_err(|error| fail(op, path, error.kind, "the directory of this file"))?;
+        match self.names.get(path) {
+            Some(Entry::Dir) => Err(fail(op, path, ErrorKind::IsADirectory, "a directory")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Disk for MemDisk {
+    async fn open(&self, path: &str) -> DiskResult<Arc<dyn File>> {
+        let state = self.state.lock();
+        state.check_running("open", path)?;
+        Ok(self.file(path, state.file("open", path)?))
+    }
+
+    async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>> {
+        let mut state = self.state.lock();
+        state.begin("create", path)?;
+        check_path("create", path)?;
+        if state.names.contains_key(path) {
+            return Err(fail("create", path, ErrorKind::AlreadyExists, "exists"));
+        }
+        state.check_target("create", path)?;
+        let file = state.files.last_key_value().map_or(0, |(last, _)| last + 1);
+        state.files.insert(file, Contents::default());
+        state.names.insert(path.to_owned(), Entry::File(file));
+        Ok(self.file(path, file))
+    }
+
+    async fn create_dir(&self, path: &str) -> DiskResult<()> {
+        let mut state = self.state.lock();
+        state.begin("create_dir", path)?;
+        check_dir("create_dir", path)?;
+        for dir in ancestors(path).chain([path]).filter(|dir| !dir.is_empty()) {
+            let entry = state.names.entry(dir.to_owned()).or_insert(Entry::Dir);
+            if *entry != Entry::Dir {
+                return Err(fail("create_dir", dir, ErrorKind::NotADirectory, "a file"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn list(&self, dir: &str) -> DiskResult<Vec<String>> {
+        let state = self.state.lock();
+        state.check_running("list", dir)?;
+        state.check_dir("list", dir)?;
+        let children = state.names.iter().filter(|(path, _)| parent(path) == dir);
+        let mut names: Vec<String> = children
+            .map(|(path, entry)| match entry {
+                Entry::Dir => format!("{}/", name(path)),
+                Entry::File(_) => name(path).to_owned(),
+            })
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
+        let mut state = self.state.lock();
+        state.begin("rename", from)?;
+        let file = state.file("rename", from)?;
+        state.check_target("rename", to)?;
+        state.names.remove(from);
+        state.names.insert(to.to_owned(), Entry::File(file));
+        Ok(())
+    }
+
+    async fn remove(&self, path: &str) -> DiskResult<()> {
+        let mut state = self.state.lock();
+        state.begin("remove", path)?;
+        state.file("remove", path)?;
+        state.names.remove(path);
+        Ok(())
+    }
+
+    async fn sync_dir(&self, dir: &str) -> DiskResult<()> {
+        let mut state = self.state.lock();
+        state.begin("sync_dir", dir)?;
+        state.check_dir("sync_dir", dir)?;
+        let state = &mut *state;
+        state.durable.retain(|path, _| parent(path) != dir);
+        let children = state.names.iter().filter(|(path, _)| parent(path) == dir);
+        state
+            .durable
+            .extend(children.map(|(path, entry)| (path.clone(), *entry)));
+        Ok(())
+    }
+}
+
+impl MemFile {
+    /// Counts a mutating operation and performs it.
+    fn change<T>(&self, op: &'static str, act: impl FnOnce(&mut Contents) -> T) -> DiskResult<T> {
+        let mut state = self.state.lock();
+        state.begin(op, &self.path)?;
+        Ok(act(state.contents(self.file)))
+    }
+
+    fn look<T>(&self, op: &'static str, look: impl FnOnce(&Contents) -> T) -> DiskResult<T> {
+        let mut state = self.state.lock();
+        state.check_running(op, &self.path)?;
+        Ok(look(state.contents(self.file)))
+    }
+}
+
+#[async_trait]
+impl File for MemFile {
+    async fn read_at(&self, offset: u64, length: usize) -> DiskResult<Bytes> {
+        self.look("read", |contents| {
+            let end = contents.data.len();
+            let from = (offset as usize).min(end);
+            Bytes::copy_from_slice(&contents.data[from..from.saturating_add(length).min(end)])
+        })
+    }
+
+    async fn append(&self, bytes: &[u8]) -> DiskResult<u64> {
+        self.change("append", |contents| {
+            let offset = contents.data.len();
+            contents.data.extend_from_slice(bytes);
+            offset as u64
+        })
+    }
+
+    async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
+        self.change("write", |contents| {
+            let from = offset as usize;
+            let end = from + bytes.len();
+            if end > contents.data.len() {
+                contents.data.resize(end, 0);
+            }
+            contents.data[from..end].copy_from_slice(bytes);
+            contents.dirty_from = contents.dirty_from.min(from);
+        })
+    }
+
+    async fn truncate(&self, length: u64) -> DiskResult<()> {
+        self.change("truncate", |contents| {
+            contents.data.resize(length as usize, 0);
+            contents.dirty_from = contents.dirty_from.min(length as usize);
+        })
+    }
+
+    async fn sync(&self) -> DiskResult<()> {
+        self.change("sync", |contents| {
+            contents.synced.truncate(contents.dirty_from);
+            let clean = contents.synced.len();
+            contents.synced.extend_from_slice(&contents.data[clean..]);
+            contents.dirty_from = contents.data.len();
+        })
+    }
+
+    async fn length(&self) -> DiskResult<u64> {
+        self.look("length", |contents| contents.data.len() as u64)
+    }
+}
+
+fn fail(op: &'static str, path: &str, kind: ErrorKind, reason: &str) -> DiskError {
+    DiskError::because(op, path, kind, reason)
+}
+
+/// The directory of a path; the empty path is the root.
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(dir, _)| dir)
+}
+
+/// The last name of a path.
+fn name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// The directories above a path, from the top; the root is not among them.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
+}

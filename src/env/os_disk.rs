@@ -1,0 +1,251 @@
+//! The real disk: a directory of the operating system's file system.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the door"
+)]
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rustix::{buffer::spare_capacity, fs::FlockOperation, io::Errno};
+
+use super::{
+    Disk, DiskError, DiskResult, File,
+    disk::{check_dir, check_path},
+};
+
+/// The file in the root whose lock says that a process uses the directory. Hidden from `list`.
+const LOCK: &str = "LOCK";
+
+/// Above this, a read asks for the file's length first instead of trusting the caller with memory.
+const READ_UNCHECKED_BYTES_MAX: usize = 1 << 20;
+
+/// The tree below one directory, which belongs to this process as long as the value lives.
+///
+/// Reads and writes are done on the calling thread: most are answered by the page cache, and a
+/// hop to another thread would cost more than they do. What waits for the device or may (syncs,
+/// all that changes or reads directories) goes to a thread that may block.
+#[derive(Debug)]
+pub struct OsDisk {
+    root: PathBuf,
+    /// Held for its lock alone.
+    _lock: fs::File,
+}
+
+#[derive(Debug)]
+struct OsFile {
+    file: Arc<fs::File>,
+    path: String,
+}
+
+impl OsDisk {
+    /// Creates the directory `root` if needed and takes its lock. Fails with `ResourceBusy` when
+    /// another process holds it.
+    pub fn open(root: &Path) -> DiskResult<OsDisk> {
+        let shown = root.to_string_lossy();
+        let named = |error: &io::Error| DiskError::new("open", &shown, error);
+        fs::create_dir_all(root).map_err(|error| named(&error))?;
+        let lock = open_options()
+            .create(true)
+            .open(root.join(LOCK))
+            .map_err(|error| named(&error))?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(OsDisk {
+                root: root.to_owned(),
+                _lock: lock,
+            }),
+            Err(Errno::WOULDBLOCK) => Err(DiskError::because(
+                "open",
+                &shown,
+                ErrorKind::ResourceBusy,
+                "another process uses this directory: stop it, or choose another directory",
+            )),
+            Err(error) => Err(named(&error.into())),
+        }
+    }
+
+    /// The file's place in the operating system.
+    fn file_path(&self, op: &'static str, path: &str) -> DiskResult<PathBuf> {
+        check_path(op, path)?;
+        if path == LOCK {
+            let reason = "the lock of the data directory";
+            return Err(DiskError::because(
+                op,
+                path,
+                ErrorKind::InvalidInput,
+                reason,
+            ));
+        }
+        Ok(self.root.join(path))
+    }
+
+    /// The directory's place in the operating system.
+    fn dir_path(&self, op: &'static str, dir: &str) -> DiskResult<PathBuf> {
+        check_dir(op, dir)?;
+        Ok(self.root.join(dir))
+    }
+}
+
+#[async_trait]
+impl Disk for OsDisk {
+    async fn open(&self, path: &str) -> DiskResult<Arc<dyn File>> {
+        let place = self.file_path("open", path)?;
+        let file = blocking("open", path, move || open_options().open(place)).await?;
+        Ok(OsFile::share(path, file))
+    }
+
+    async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>> {
+        let place = self.file_path("create", path)?;
+        let create = move || open_options().create_new(true).open(place);
+        let file = blocking("create", path, create).await?;
+        Ok(OsFile::share(path, file))
+    }
+
+    async fn create_dir(&self, path: &str) -> DiskResult<()> {
+        let place = self.dir_path("create_dir", path)?;
+        blocking("create_dir", path, move || fs::create_dir_all(place)).await
+    }
+
+    async fn list(&self, dir: &str) -> DiskResult<Vec<String>> {
+        let place = self.dir_path("list", dir)?;
+        let mut names = blocking("list", dir, move || read_names(&place)).await?;
+        names.retain(|name| !(dir.is_empty() && name == LOCK));
+        Ok(names)
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
+        let (old, new) = (
+            self.file_path("rename", from)?,
+            self.file_path("rename", to)?,
+        );
+        blocking("rename", from, move || fs::rename(old, new)).await
+    }
+
+    async fn remove(&self, path: &str) -> DiskResult<()> {
+        let place = self.file_path("remove", path)?;
+        blocking("remove", path, move || fs::remove_file(place)).await
+    }
+
+    async fn sync_dir(&self, dir: &str) -> DiskResult<()> {
+        let place = self.dir_path("sync_dir", dir)?;
+        blocking("sync_dir", dir, move || fs::File::open(place)?.sync_all()).await
+    }
+}
+
+impl OsFile {
+    fn share(path: &str, file: fs::File) -> Arc<dyn File> {
+        Arc::new(OsFile {
+            file: Arc::new(file),
+            path: path.to_owned(),
+        })
+    }
+
+    fn named<T>(&self, op: &'static str, result: io::Result<T>) -> DiskResult<T> {
+        result.map_err(|error| DiskError::new(op, &self.path, &error))
+    }
+
+    /// As far as the file reaches, into memory that is not cleared first.
+    fn read(&self, offset: u64, length: usize) -> io::Result<Bytes> {
+        let mut length = length;
+        if length > READ_UNCHECKED_BYTES_MAX {
+            let rest = self.file.metadata()?.len().saturating_sub(offset);
+            length = length.min(rest as usize);
+        }
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = offset + bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bytes.truncate(length);
+        Ok(bytes.into())
+    }
+
+    /// The file system is asked for the end each time: a length kept here would be wrong for a
+    /// file that is open twice, and after a write that failed half-way.
+    fn write_at_end(&self, bytes: &[u8]) -> io::Result<u64> {
+        let offset = self.file.metadata()?.len();
+        self.file.write_all_at(bytes, offset)?;
+        Ok(offset)
+    }
+}
+
+#[async_trait]
+impl File for OsFile {
+    async fn read_at(&self, offset: u64, length: usize) -> DiskResult<Bytes> {
+        self.named("read", self.read(offset, length))
+    }
+
+    async fn append(&self, bytes: &[u8]) -> DiskResult<u64> {
+        self.named("append", self.write_at_end(bytes))
+    }
+
+    async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
+        self.named("write", self.file.write_all_at(bytes, offset))
+    }
+
+    async fn truncate(&self, length: u64) -> DiskResult<()> {
+        let file = self.file.clone();
+        blocking("truncate", &self.path, move || file.set_len(length)).await
+    }
+
+    async fn sync(&self) -> DiskResult<()> {
+        // `fdatasync`: data and length, not the times.
+        let file = self.file.clone();
+        blocking("sync", &self.path, move || file.sync_data()).await
+    }
+
+    async fn length(&self) -> DiskResult<u64> {
+        self.named("length", self.file.metadata().map(|meta| meta.len()))
+    }
+}
+
+/// Does work that may wait for the device where waiting stops nobody else.
+async fn blocking<T: Send + 'static>(
+    op: &'static str,
+    path: &str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> DiskResult<T> {
+    let result = tokio::task::spawn_blocking(work).await;
+    // The task ends without a result only when the runtime is being shut down.
+    let result = result.unwrap_or_else(|stopped| Err(io::Error::other(stopped)));
+    result.map_err(|error| DiskError::new(op, path, &error))
+}
+
+fn open_options() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true);
+    options
+}
+
+/// The names in a directory, sorted; one that is not UTF-8 cannot be ours and is an error.
+fn read_names(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let mut name = entry.file_name().into_string().map_err(|name| {
+            io::Error::new(
+                ErrorKind::InvalidData,
+                format!("a foreign file: {}", name.to_string_lossy()),
+            )
+        })?;
+        if entry.file_type()?.is_dir() {
+            name.push('/');
+        }
+        names.push(name);
+    }
+    names.sort();
+    Ok(names)
+}
