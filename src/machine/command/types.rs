@@ -1,4 +1,4 @@
-//! Commands: what is written into the log, and what applying them answers.
+//! What is asked of the state machine, and what it answers.
 
 use bytes::Bytes;
 
@@ -174,10 +174,14 @@ pub struct Page {
     pub count: u64,
 }
 
-/// Why a committed command changed nothing. Part of the replicated outcome: every replica finds the same.
+/// What a committed command came to. Part of the replicated state: every replica finds the same.
+pub type Outcome = Result<Reply, Refusal>;
+
+/// Why a committed command changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The session's request was applied before this one, and its reply is no longer kept.
+    /// A later request of the same session was applied before this one, which may or may not have
+    /// been applied in its time: its outcome is no longer kept.
     #[error("request {0:?} is older than the last one applied in its session")]
     StaleRequest(RequestId),
     /// The session is unknown (expired or never begun), so a repetition could not be told from a first time.
@@ -185,6 +189,16 @@ pub enum Refusal {
         "the session of request {0:?} has expired; its outcome is unknown: read before writing again"
     )]
     SessionExpired(RequestId),
+    /// The request repeats one that was applied, with an answer that was too large to be kept.
+    #[error(
+        "request {request:?} was applied at revision {revision}; its answer was too large to be kept"
+    )]
+    ReplyNotKept {
+        /// The request.
+        request: RequestId,
+        /// The shard's revision after the request was applied.
+        revision: Revision,
+    },
     /// A read inside a transaction asked for a revision that is not readable.
     #[error("revision {asked} is not readable: the store holds {floor} to {latest}")]
     BadRevision {
@@ -198,4 +212,16 @@ pub enum Refusal {
     /// The same key is written twice in one transaction.
     #[error("key {0:?} is written twice in one transaction")]
     DuplicateKey(Bytes),
+    /// The answer would hold more bytes than one answer may.
+    #[error("the answer would be larger than {bytes_max} bytes: ask for less at a time")]
+    ReplyTooLarge {
+        /// The bound.
+        bytes_max: u64,
+    },
+    /// The transaction would change more keys than one may.
+    #[error("more than {keys_max} keys would change in one transaction: change fewer at a time")]
+    TooManyChanges {
+        /// The bound.
+        keys_max: u64,
+    },
 }
