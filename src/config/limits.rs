@@ -1,0 +1,199 @@
+//! Bounds and timings. What all nodes must agree on, what may differ, and one tiny test set.
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+/// The sizes and times that a deployment may want to change. Everything else is a constant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The longest key in bytes.
+    pub key_bytes_max: usize,
+    /// The longest value in bytes.
+    pub value_bytes_max: usize,
+    /// One step of Raft's logical time, in milliseconds.
+    pub tick_ms: u64,
+    /// A leader shows itself every so many ticks.
+    pub heartbeat_ticks: u32,
+    /// A follower waits for its leader from this many ticks to just under twice as many.
+    pub election_ticks: u32,
+    /// A memtable is frozen when it holds this many bytes.
+    pub memtable_bytes: usize,
+    /// Tables written by compaction are cut at this many bytes.
+    pub table_bytes: usize,
+    /// Level 0 is merged into level 1 when it has more tables than this.
+    pub level0_tables_max: usize,
+    /// A segment of the Raft log is closed when it holds this many bytes.
+    pub segment_bytes: usize,
+    /// Applied entries that stay in the Raft log for followers that lag; beyond, they get a snapshot.
+    pub log_entries_kept: u64,
+    /// Entries and bytes of one append message, and of one batch for the applier.
+    pub append_bytes_max: usize,
+    /// Proposals that a leader holds uncommitted, in bytes, before it refuses more.
+    pub uncommitted_bytes_max: usize,
+    /// How long a request may take, in milliseconds, if the client does not say.
+    pub request_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            key_bytes_max: 64 << 10,
+            value_bytes_max: 8 << 20,
+            tick_ms: 25,
+            heartbeat_ticks: 2,
+            election_ticks: 6,
+            memtable_bytes: 64 << 20,
+            table_bytes: 64 << 20,
+            level0_tables_max: 4,
+            segment_bytes: 64 << 20,
+            log_entries_kept: 10_000,
+            append_bytes_max: 1 << 20,
+            uncommitted_bytes_max: 64 << 20,
+            request_timeout_ms: 5_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The tiny set, under which every rare path is common: a few writes fill a memtable, a few
+    /// tables start a compaction, a short absence needs a snapshot.
+    pub fn test_min() -> Self {
+        Limits {
+            memtable_bytes: 4 << 10,
+            table_bytes: 4 << 10,
+            level0_tables_max: 2,
+            segment_bytes: 8 << 10,
+            log_entries_kept: 20,
+            append_bytes_max: 2 << 10,
+            uncommitted_bytes_max: 64 << 10,
+            ..Limits::default()
+        }
+    }
+}
+
+/// What a limit may be: its name, how to read it, the least and the most, and why.
+type Bound = (&'static str, fn(&Limits) -> u64, u64, u64, &'static str);
+
+/// The range of every limit. The upper ends are where a number is surely a slip of the pen or
+/// where a bound elsewhere (a message between peers) would be crossed.
+const BOUNDS: [Bound; 13] = [
+    (
+        "key_bytes_max",
+        |l| l.key_bytes_max as u64,
+        1,
+        64 << 10,
+        "bytes of a key",
+    ),
+    (
+        "value_bytes_max",
+        |l| l.value_bytes_max as u64,
+        1,
+        32 << 20,
+        "bytes of a value",
+    ),
+    ("tick_ms", |l| l.tick_ms, 1, 10_000, "milliseconds"),
+    (
+        "heartbeat_ticks",
+        |l| l.heartbeat_ticks.into(),
+        1,
+        1_000,
+        "ticks",
+    ),
+    (
+        "election_ticks",
+        |l| l.election_ticks.into(),
+        2,
+        10_000,
+        "ticks",
+    ),
+    (
+        "memtable_bytes",
+        |l| l.memtable_bytes as u64,
+        1 << 10,
+        4 << 30,
+        "bytes of memory",
+    ),
+    (
+        "table_bytes",
+        |l| l.table_bytes as u64,
+        1 << 10,
+        4 << 30,
+        "bytes of a file",
+    ),
+    (
+        "level0_tables_max",
+        |l| l.level0_tables_max as u64,
+        1,
+        1_000,
+        "tables",
+    ),
+    (
+        "segment_bytes",
+        |l| l.segment_bytes as u64,
+        4 << 10,
+        1 << 30,
+        "bytes of a file",
+    ),
+    (
+        "log_entries_kept",
+        |l| l.log_entries_kept,
+        1,
+        1 << 32,
+        "entries",
+    ),
+    (
+        "append_bytes_max",
+        |l| l.append_bytes_max as u64,
+        1 << 10,
+        32 << 20,
+        "bytes of a message",
+    ),
+    (
+        "uncommitted_bytes_max",
+        |l| l.uncommitted_bytes_max as u64,
+        1 << 10,
+        4 << 30,
+        "bytes of memory",
+    ),
+    (
+        "request_timeout_ms",
+        |l| l.request_timeout_ms,
+        1,
+        600_000,
+        "milliseconds",
+    ),
+];
+
+impl Limits {
+    /// Refuses what cannot work, naming the field, its value and the remedy.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (name, read, least, most, unit) in BOUNDS {
+            let value = read(self);
+            if !(least..=most).contains(&value) {
+                return Err(ConfigError::new(
+                    &format!("limits.{name}"),
+                    value,
+                    "is out of range",
+                    &format!("choose {least} to {most} {unit}"),
+                ));
+            }
+        }
+        self.check_election()
+    }
+
+    /// A follower must miss several heartbeats before it takes its leader for dead.
+    fn check_election(&self) -> Result<(), ConfigError> {
+        let least = self.heartbeat_ticks.saturating_mul(2);
+        if self.election_ticks >= least {
+            return Ok(());
+        }
+        Err(ConfigError::new(
+            "limits.election_ticks",
+            self.election_ticks,
+            "is less than two heartbeats, so that a late one costs the leader its office",
+            &format!("choose at least {least}, or lower limits.heartbeat_ticks"),
+        ))
+    }
+}

@@ -1,0 +1,324 @@
+//! One node's configuration: parsed, overridden, checked.
+
+use std::{collections::BTreeSet, fmt::Display, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use toml::{Table, Value};
+
+use super::Limits;
+use crate::{rng::Rng, types::NodeId};
+
+/// The most members a cluster may have. Every write waits for a majority of them; beyond seven,
+/// more members make a cluster slower and hardly safer.
+const MEMBERS_MAX: usize = 7;
+
+/// What a node is started with. Valid by construction, except through its public fields: whoever
+/// changes those calls [`Config::check`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The cluster's name; nodes of clusters with different names refuse each other.
+    #[serde(default = "default_cluster")]
+    pub cluster: String,
+    /// This node's number, one of the members'.
+    pub node: NodeId,
+    /// Where everything that must survive is kept; one directory per node.
+    #[serde(default = "default_data_dir")]
+    pub data_dir: PathBuf,
+    /// What is logged: a level, or `target=level` pairs with commas between.
+    #[serde(default = "default_log")]
+    pub log: String,
+    /// Where this node listens, if not where the others reach it.
+    #[serde(default)]
+    pub listen: Listen,
+    /// All voters, this node included.
+    pub members: Vec<Member>,
+    /// Sizes and times.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// A voter and where it is reached. Names are resolved again at every new connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Its number: never 0, and never given to another node later.
+    pub id: NodeId,
+    /// What humans call it; `node-<id>` if left out.
+    #[serde(default)]
+    pub name: String,
+    /// `host:port` for the other members.
+    pub peer: String,
+    /// `host:port` for gRPC clients.
+    pub grpc: String,
+    /// `host:port` for HTTP clients.
+    pub http: String,
+}
+
+/// The addresses to listen on, `host:port`. One that is left out follows from the node's member
+/// entry: its port, on loopback if the entry names loopback, else on all interfaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// For the other members.
+    pub peer: Option<String>,
+    /// For gRPC clients.
+    pub grpc: Option<String>,
+    /// For HTTP clients.
+    pub http: Option<String>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("config field {field} = {value} {problem}; remedy: {remedy}")]
+pub struct ConfigError {
+    /// The field, by its path from the top of the file.
+    pub field: String,
+    /// What it was set to.
+    pub value: String,
+    /// What is wrong with that.
+    pub problem: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl ConfigError {
+    /// The error about `field`.
+    pub fn new(field: &str, value: impl Display, problem: &str, remedy: &str) -> Self {
+        ConfigError {
+            field: field.to_owned(),
+            value: value.to_string(),
+            problem: problem.to_owned(),
+            remedy: remedy.to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// The configuration in `text` (TOML), with `settings` (paths like `limits.tick_ms`, and what
+    /// to put there) laid over it.
+    pub fn load(text: &str, settings: Vec<(String, Value)>) -> Result<Config, ConfigError> {
+        let mut table: Table = text
+            .parse()
+            .map_err(|error| unreadable(&error, "correct the file: it is not TOML"))?;
+        for (path, value) in settings {
+            set(&mut table, &path, value)?;
+        }
+        let mut config: Config = table.try_into().map_err(|error| {
+            unreadable(&error, "see docs/operations.md for the fields there are")
+        })?;
+        config.name_members();
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses what cannot work, naming the field, its value and the remedy.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.cluster.is_empty() {
+            return Err(ConfigError::new(
+                "cluster",
+                "\"\"",
+                "is empty",
+                "give the cluster a name",
+            ));
+        }
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(ConfigError::new(
+                "data_dir",
+                "\"\"",
+                "is empty",
+                "name a directory",
+            ));
+        }
+        self.check_members()?;
+        self.check_listen()?;
+        self.limits.check()
+    }
+
+    /// The cluster's number: what its name amounts to in 64 bits, in files and handshakes.
+    pub fn cluster_id(&self) -> u64 {
+        digest(&self.cluster)
+    }
+
+    /// A digest of what all nodes must agree on: the cluster and its voters.
+    pub fn agreement(&self) -> u64 {
+        digest(&format!("{} {:?}", self.cluster, self.voters()))
+    }
+
+    /// The voters' numbers, ascending.
+    pub fn voters(&self) -> Vec<NodeId> {
+        let ids: BTreeSet<NodeId> = self.members.iter().map(|member| member.id).collect();
+        ids.into_iter().collect()
+    }
+
+    /// This node's entry among the members.
+    pub fn member(&self) -> &Member {
+        self.members
+            .iter()
+            .find(|member| member.id == self.node)
+            .expect("a checked configuration lists its own node")
+    }
+
+    /// Where to listen for the other members.
+    pub fn listen_peer(&self) -> String {
+        listen_address(self.listen.peer.as_deref(), &self.member().peer)
+    }
+
+    /// Where to listen for gRPC clients.
+    pub fn listen_grpc(&self) -> String {
+        listen_address(self.listen.grpc.as_deref(), &self.member().grpc)
+    }
+
+    /// Where to listen for HTTP clients.
+    pub fn listen_http(&self) -> String {
+        listen_address(self.listen.http.as_deref(), &self.member().http)
+    }
+
+    fn name_members(&mut self) {
+        for member in &mut self.members {
+            if member.name.is_empty() {
+                member.name = format!("node-{}", member.id.0);
+            }
+        }
+    }
+
+    fn check_members(&self) -> Result<(), ConfigError> {
+        let count = self.members.len();
+        if !(1..=MEMBERS_MAX).contains(&count) {
+            let remedy = format!("list 1 to {MEMBERS_MAX} members, this node among them");
+            return Err(ConfigError::new(
+                "members",
+                count,
+                "is not a number of members",
+                &remedy,
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        for (at, member) in self.members.iter().enumerate() {
+            let field = format!("members[{at}].id");
+            if member.id.0 == 0 {
+                return Err(ConfigError::new(&field, 0, "means nobody", "count from 1"));
+            }
+            if !seen.insert(member.id) {
+                let remedy = "give every member a number of its own";
+                return Err(ConfigError::new(
+                    &field,
+                    member.id.0,
+                    "is taken twice",
+                    remedy,
+                ));
+            }
+            check_address(&format!("members[{at}].peer"), &member.peer)?;
+            check_address(&format!("members[{at}].grpc"), &member.grpc)?;
+            check_address(&format!("members[{at}].http"), &member.http)?;
+        }
+        if !seen.contains(&self.node) {
+            let ids: Vec<u64> = seen.iter().map(|id| id.0).collect();
+            let remedy = format!("choose one of {ids:?}, or add this node to members");
+            return Err(ConfigError::new(
+                "node",
+                self.node.0,
+                "is not a member",
+                &remedy,
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_listen(&self) -> Result<(), ConfigError> {
+        for (field, address) in [
+            ("listen.peer", &self.listen.peer),
+            ("listen.grpc", &self.listen.grpc),
+            ("listen.http", &self.listen.http),
+        ] {
+            if let Some(address) = address {
+                check_address(field, address)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn default_cluster() -> String {
+    "sisyphus".to_owned()
+}
+
+fn default_data_dir() -> PathBuf {
+    PathBuf::from("data")
+}
+
+fn default_log() -> String {
+    "info".to_owned()
+}
+
+/// 64 well-mixed bits of a text, the same on every machine: the generator's own way of telling
+/// labels apart, whose sequence is frozen.
+fn digest(text: &str) -> u64 {
+    Rng::new(0).fork(text).next_u64()
+}
+
+/// What the TOML reader complains about, on one line.
+fn unreadable(error: &toml::de::Error, remedy: &str) -> ConfigError {
+    let problem = error.to_string().trim().replace('\n', " ");
+    ConfigError::new(
+        "(file)",
+        "(text)",
+        &format!("cannot be read: {problem}"),
+        remedy,
+    )
+}
+
+/// Puts `value` at a dotted path, making the tables on the way.
+fn set(table: &mut Table, path: &str, value: Value) -> Result<(), ConfigError> {
+    let (parents, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let mut place = table;
+    for parent in parents.split('.').filter(|parent| !parent.is_empty()) {
+        let entry = place
+            .entry(parent)
+            .or_insert_with(|| Value::Table(Table::new()));
+        place = entry.as_table_mut().ok_or_else(|| {
+            let remedy = format!("write [{parent}] in the file");
+            ConfigError::new(parent, "(no table)", "must be a table", &remedy)
+        })?;
+    }
+    place.insert(name.to_owned(), value);
+    Ok(())
+}
+
+/// `host` and `port` of an address; IPv6 hosts stand in brackets.
+fn split_address(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain = !host.is_empty() && !host.contains([':', '/', '[', ']', ' ']);
+    (bracketed || plain).then_some(())?;
+    Some((host, port.parse().ok()?))
+}
+
+fn check_address(field: &str, address: &str) -> Result<(), ConfigError> {
+    match split_address(address) {
+        Some(_) => Ok(()),
+        None => Err(ConfigError::new(
+            field,
+            format!("{address:?}"),
+            "is not an address",
+            "write host:port, for example 127.0.0.1:9001",
+        )),
+    }
+}
+
+/// Where to listen: what was said, or what follows from the advertised address.
+fn listen_address(said: Option<&str>, advertised: &str) -> String {
+    if let Some(address) = said {
+        return address.to_owned();
+    }
+    match split_address(advertised) {
+        Some((host, _)) if is_loopback(host) => advertised.to_owned(),
+        Some((_, port)) => format!("0.0.0.0:{port}"),
+        None => advertised.to_owned(),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host == "[::1]" || host.starts_with("127.")
+}
