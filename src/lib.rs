@@ -8,3 +8,4 @@ pub mod raft;
 pub mod rng;
 pub mod rpc;
 pub mod types;
+pub mod wal;
