@@ -1,3 +1,4 @@
 //! What travels: protobuf types and their conversion to the domain's own.
 
+pub mod etcd;
 pub mod proto;
