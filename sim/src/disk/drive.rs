@@ -1,0 +1,183 @@
+//! The drive of one node: it outlives the node's processes, and fails with its power.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use sisyphus::{env::Disk, rng::Rng, types::NodeId};
+
+use super::{handle::SimDisk, inode::Inode, tear::Tear, tree::Tree};
+use crate::{
+    draw::{Stream, draw},
+    plan::DiskModel,
+};
+
+/// What a node's disk is doing: moments at which a plan may let something happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskEvent {
+    /// Bytes went into the page cache.
+    Wrote,
+    /// A sync of a file has begun and is not done.
+    Syncing,
+    /// A sync of a file is done; the caller does not know yet.
+    Synced,
+    /// A name was made, given away or removed.
+    Renamed,
+    /// A sync of a directory is done; the caller does not know yet.
+    DirSynced,
+}
+
+/// Hears of every event, on the task that caused it. May end the node's life by [`Drive::stop`];
+/// the operation then never returns.
+pub type Hook = Arc<dyn Fn(DiskEvent) + Send + Sync>;
+
+/// A node's drive. Clones are the same drive.
+#[derive(Clone)]
+pub struct Drive {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    seed: u64,
+    node: NodeId,
+    hook: Hook,
+    platter: Mutex<Platter>,
+}
+
+/// Everything about the drive that changes.
+pub(super) struct Platter {
+    pub tree: Tree,
+    pub inodes: BTreeMap<u64, Inode>,
+    pub model: DiskModel,
+    /// The incarnation that may use the drive; handles of other ones are dead.
+    generation: u64,
+    next_inode: u64,
+    operations: u64,
+    losses: u64,
+}
+
+/// How long operations take.
+const LATENCY: Stream = Stream::new("disk latency");
+/// What power losses leave.
+const LOSS: Stream = Stream::new("power loss");
+
+impl Drive {
+    /// An empty drive for `node`.
+    pub fn new(seed: u64, node: NodeId, model: DiskModel, hook: Hook) -> Self {
+        let platter = Platter {
+            tree: Tree::default(),
+            inodes: BTreeMap::new(),
+            model,
+            generation: 0,
+            next_inode: 0,
+            operations: 0,
+            losses: 0,
+        };
+        Drive {
+            inner: Arc::new(Inner {
+                seed,
+                node,
+                hook,
+                platter: Mutex::new(platter),
+            }),
+        }
+    }
+
+    /// A process starts: the disk as it may use it. Handles of the process before are dead.
+    pub fn boot(&self) -> Arc<dyn Disk> {
+        let mut platter = self.inner.platter.lock();
+        platter.generation += 1;
+        platter.forget_unnamed();
+        let generation = platter.generation;
+        drop(platter);
+        Arc::new(SimDisk::new(self.inner.clone(), generation))
+    }
+
+    /// The process ends: its handles are dead from now on, what it wrote stays.
+    pub fn stop(&self) {
+        self.inner.platter.lock().generation += 1;
+    }
+
+    /// The power fails: the process ends, and what was not synced is decided about.
+    pub fn lose_power(&self) {
+        let mut platter = self.inner.platter.lock();
+        platter.generation += 1;
+        platter.losses += 1;
+        let stream = LOSS.of(self.inner.node);
+        let mut rng = draw(self.inner.seed, stream, platter.losses);
+        platter.lose_power(&mut rng);
+    }
+
+    /// Makes the drive slower or quicker.
+    pub fn set_model(&self, model: DiskModel) {
+        self.inner.platter.lock().model = model;
+    }
+
+    /// Whether a power loss now would put something at stake.
+    pub fn is_dirty(&self) -> bool {
+        self.inner.platter.lock().is_dirty()
+    }
+}
+
+impl Inner {
+    /// Runs `work` on the platter if `generation` is still alive.
+    pub fn with<T>(
+        &self,
+        generation: u64,
+        work: impl FnOnce(&mut Platter) -> Result<T, io::ErrorKind>,
+    ) -> Option<Result<T, io::ErrorKind>> {
+        let mut platter = self.platter.lock();
+        (platter.generation == generation).then(|| work(&mut platter))
+    }
+
+    /// Tells the hook.
+    pub fn tell(&self, event: DiskEvent) {
+        (self.hook)(event);
+    }
+
+    /// The generator of the next operation's latency, with the speed of the drive.
+    pub fn next_operation(&self) -> (Rng, DiskModel) {
+        let mut platter = self.platter.lock();
+        platter.operations += 1;
+        let stream = LATENCY.of(self.node);
+        (draw(self.seed, stream, platter.operations), platter.model)
+    }
+}
+
+impl Platter {
+    /// Makes a file without a name.
+    pub fn new_inode(&mut self) -> u64 {
+        self.next_inode += 1;
+        self.inodes.insert(self.next_inode, Inode::default());
+        self.next_inode
+    }
+
+    /// The file that an open handle stands for. It exists as long as its process does.
+    pub fn inode(&mut self, number: u64) -> &mut Inode {
+        let found = self.inodes.get_mut(&number);
+        found.expect("files are forgotten when their process has ended")
+    }
+
+    fn lose_power(&mut self, rng: &mut Rng) {
+        let tear = Tear::draw(rng);
+        self.tree.lose_power(&tear, &mut rng.fork("names"));
+        self.forget_unnamed();
+        for (number, inode) in &mut self.inodes {
+            let rng = rng.fork("contents");
+            inode.lose_power(&tear, &mut rng.fork(&number.to_string()));
+        }
+    }
+
+    /// Files that nobody can reach any more are gone.
+    fn forget_unnamed(&mut self) {
+        let named: BTreeSet<u64> = self.tree.files().collect();
+        self.inodes.retain(|number, _| named.contains(number));
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.tree.is_dirty() || self.inodes.values().any(Inode::is_dirty)
+    }
+}

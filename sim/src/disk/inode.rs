@@ -1,0 +1,128 @@
+//! The contents of one file: the process's view, the platter's, and which sectors differ.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use sisyphus::rng::Rng;
+
+use super::tear::Tear;
+
+/// What a disk writes as one: a power loss never leaves less than a sector undecided.
+pub const SECTOR_BYTES: usize = 512;
+
+/// One file's bytes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inode {
+    /// What reads see: the page cache over the platter.
+    live: Vec<u8>,
+    /// What is surely on the platter.
+    durable: Vec<u8>,
+    /// The sectors that were changed since they were last synced, with the time of the change.
+    dirty: BTreeMap<usize, u64>,
+    /// Counts changes, so that a sync knows what came after it began.
+    changes: u64,
+}
+
+/// What a sync has to carry to the platter: the dirty sectors as they were when it began.
+#[derive(Debug)]
+pub(super) struct Flush {
+    length: usize,
+    sectors: Vec<(usize, Vec<u8>)>,
+    changes: u64,
+}
+
+impl Inode {
+    /// The length that a process sees.
+    pub fn length(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Up to `length` bytes from `offset`.
+    pub fn read(&self, offset: u64, length: usize) -> &[u8] {
+        let start = self.live.len().min(offset as usize);
+        let end = self.live.len().min(start.saturating_add(length));
+        &self.live[start..end]
+    }
+
+    /// Puts `bytes` at `offset`, growing the file as needed; a gap is filled with zeros.
+    pub fn write(&mut self, offset: usize, bytes: &[u8]) {
+        let end = offset + bytes.len();
+        let grown_from = self.live.len().min(offset);
+        if end > self.live.len() {
+            self.live.resize(end, 0);
+        }
+        self.live[offset..end].copy_from_slice(bytes);
+        self.touch(grown_from..end);
+    }
+
+    /// Cuts or extends the file.
+    pub fn truncate(&mut self, length: usize) {
+        let old = self.live.len();
+        self.live.resize(length, 0);
+        self.touch(old.min(length)..old.max(length));
+    }
+
+    fn touch(&mut self, bytes: Range<usize>) {
+        self.changes += 1;
+        if bytes.is_empty() {
+            return;
+        }
+        for sector in bytes.start / SECTOR_BYTES..=(bytes.end - 1) / SECTOR_BYTES {
+            self.dirty.insert(sector, self.changes);
+        }
+    }
+
+    /// A sync begins: remembers what it covers.
+    pub fn begin_sync(&self) -> Flush {
+        let sectors = self.dirty.keys().map(|sector| {
+            let bytes = self.read((sector * SECTOR_BYTES) as u64, SECTOR_BYTES);
+            (*sector, bytes.to_vec())
+        });
+        Flush {
+            length: self.live.len(),
+            sectors: sectors.collect(),
+            changes: self.changes,
+        }
+    }
+
+    /// The sync is done: what it covers is durable, what was written meanwhile is not.
+    pub fn end_sync(&mut self, flush: Flush) {
+        self.durable.resize(flush.length, 0);
+        for (sector, bytes) in flush.sectors {
+            let start = sector * SECTOR_BYTES;
+            // A sector behind the end was cut off; the length alone remembers it.
+            if let Some(place) = self.durable.get_mut(start..start + bytes.len()) {
+                place.copy_from_slice(&bytes);
+            }
+        }
+        self.dirty.retain(|_, change| *change > flush.changes);
+    }
+
+    /// The power failed: both views become what `tear` leaves.
+    pub fn lose_power(&mut self, tear: &Tear, rng: &mut Rng) {
+        let length = tear.length(self.durable.len(), self.live.len(), rng);
+        let mut image = self.durable.clone();
+        image.resize(length, 0);
+        let dirty = std::mem::take(&mut self.dirty);
+        for (sector, fate) in tear.fates(dirty.keys().copied(), rng) {
+            let start = (sector * SECTOR_BYTES).min(length);
+            let end = (start + SECTOR_BYTES).min(length);
+            let kept = self.durable.len();
+            let new = self.live.get(start..).unwrap_or_default();
+            let place = image[start..end].iter_mut().enumerate();
+            let fresh = new.iter().copied().chain(std::iter::repeat(0));
+            for ((at, byte), new) in place.zip(fresh) {
+                // Rewriting a sector does not endanger those of its bytes that stay the same.
+                if *byte != new || start + at >= kept {
+                    *byte = fate.byte(*byte, new, at, rng);
+                }
+            }
+        }
+        self.live.clone_from(&image);
+        self.durable = image;
+    }
+
+    /// Whether something would be at stake in a power loss.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty() || self.live.len() != self.durable.len()
+    }
+}

@@ -1,0 +1,40 @@
+//! A disk that keeps its word and not a bit more.
+//!
+//! [`Disk`](sisyphus::env::Disk) promises little: bytes are durable after `sync`, names after
+//! `sync_dir`. Real disks usually do better, and code that leans on "usually" passes every test on
+//! them until the day the power fails. This disk does not do better. It keeps two images of
+//! itself: what a running process sees, and what is surely on the platter; and when the power
+//! fails, it decides for everything in between, as the seed has it.
+//!
+//! * **Contents** ([`inode`]): a page cache over sectors of 512 bytes. A write makes its sectors
+//!   dirty, a sync makes those durable that were dirty when it *began*. A sync takes time, during
+//!   which the node may crash.
+//! * **Names** ([`tree`]): every directory has a journal of changes that no `sync_dir` has covered.
+//! * **Power loss** ([`tear`]): each dirty sector comes out old, new, zeroed, as garbage, or half
+//!   written, in runs, because neighbours tend to share their fate; a file's unsynced length and the
+//!   names of its directory are decided apart from its contents. One loss in ten is clean.
+//! * **Process crash**: the kernel lives on, and with it everything that was written.
+//!
+//! Invariants:
+//! 1. A byte that a completed sync covered, and that was not overwritten since, survives every loss.
+//! 2. A name that a completed `sync_dir` covered, and that was not changed since, survives too.
+//! 3. Within one name, changes survive as a prefix; a rename inside one directory is atomic.
+//! 4. A handle belongs to one incarnation of its node. When that ends, operations on the handle
+//!    never complete: a dead process neither writes nor hears about it.
+//! 5. What is drawn depends on (seed, node, number of the operation or of the loss) alone.
+//!
+//! Left out, to come as further fault kinds: failing syncs and writes, full disks, bit rot,
+//! misdirected writes, the content of recycled files showing through.
+
+mod drive;
+mod handle;
+mod inode;
+mod tear;
+mod tree;
+
+#[cfg(all(test, madsim))]
+mod tests;
+
+pub use drive::{DiskEvent, Drive, Hook};
+pub use handle::SimDisk;
+pub use inode::SECTOR_BYTES;

@@ -1,0 +1,190 @@
+//! What may strike, when, and until when.
+
+use serde::{Deserialize, Serialize};
+use sisyphus::types::NodeId;
+
+use super::{DiskModel, LinkModel};
+
+/// Something bad.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// When it strikes.
+    pub when: When,
+    /// What it is.
+    pub what: What,
+    /// When it is over. Healing ends every fault at the latest.
+    pub until: Until,
+}
+
+/// When a fault strikes. It strikes once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum When {
+    /// At a time.
+    At {
+        /// Milliseconds since the clients began.
+        ms: u64,
+    },
+    /// At an event of a node, in the very moment: nothing of the node runs in between.
+    Event {
+        /// The node; any node if there is none.
+        node: Option<NodeId>,
+        /// The kind of event.
+        event: Moment,
+        /// Which of the events of that kind, counted from 1 and through restarts.
+        nth: u64,
+    },
+}
+
+/// When a fault is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Until {
+    /// Some time after it struck.
+    After {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// Not before everything is healed.
+    Healed,
+}
+
+/// Kinds of events that a fault may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// The node became leader.
+    Leader,
+    /// It granted somebody its vote.
+    VoteSent,
+    /// As a leader, it sent entries.
+    AppendSent,
+    /// It acknowledged an append.
+    AppendAcked,
+    /// A batch of its log became durable.
+    Persisted,
+    /// Its commit index advanced.
+    Committed,
+    /// It applied an entry.
+    Applied,
+    /// It told a client that a write is done.
+    Acknowledged,
+    /// It installed a snapshot.
+    SnapshotInstalled,
+    /// Bytes went into its page cache.
+    Wrote,
+    /// A sync has begun.
+    Syncing,
+    /// A sync is done, and the process does not know it yet.
+    Synced,
+    /// A name was made, changed or removed.
+    Renamed,
+    /// A directory's sync is done.
+    DirSynced,
+}
+
+impl Moment {
+    /// All of them.
+    pub const ALL: [Moment; 14] = [
+        Moment::Leader,
+        Moment::VoteSent,
+        Moment::AppendSent,
+        Moment::AppendAcked,
+        Moment::Persisted,
+        Moment::Committed,
+        Moment::Applied,
+        Moment::Acknowledged,
+        Moment::SnapshotInstalled,
+        Moment::Wrote,
+        Moment::Syncing,
+        Moment::Synced,
+        Moment::Renamed,
+        Moment::DirSynced,
+    ];
+}
+
+/// Whom a fault strikes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// These nodes.
+    Nodes(Vec<NodeId>),
+    /// The node that became leader of the highest term, as far as the world has seen. Nobody
+    /// before the first election.
+    Leader,
+    /// The node at whose event the fault strikes. Nobody if it strikes at a time.
+    Struck,
+    /// Every node.
+    All,
+}
+
+/// What strikes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum What {
+    /// Processes end and start again; their disks keep all that was written.
+    Crash {
+        /// Whose.
+        who: Who,
+    },
+    /// Machines lose power, all in the same moment, and start again; their disks keep what they must.
+    PowerLoss {
+        /// Whose.
+        who: Who,
+    },
+    /// Processes stand still and then go on, not knowing it.
+    Pause {
+        /// Whose.
+        who: Who,
+    },
+    /// Frames between peers do not get through.
+    Partition {
+        /// Between whom.
+        cut: Cut,
+    },
+    /// The links of some nodes, in both directions, behave differently.
+    Links {
+        /// Whose.
+        who: Who,
+        /// How.
+        link: LinkModel,
+    },
+    /// Disks change their speed.
+    Disks {
+        /// Whose.
+        who: Who,
+        /// To which.
+        disk: DiskModel,
+    },
+    /// Clocks go wrong.
+    Clock {
+        /// Whose.
+        who: Who,
+        /// How far the wall clock is off, in milliseconds.
+        offset_ms: i64,
+        /// By how much the node's second is longer than a second, in millionths.
+        drift_ppm: i64,
+    },
+}
+
+/// A way to cut a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "shape", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Cut {
+    /// These nodes and the others do not hear each other.
+    Split {
+        /// One of the two sides.
+        side: Who,
+    },
+    /// The others do not hear these nodes, but are heard by them.
+    Mute {
+        /// The nodes that nobody hears.
+        side: Who,
+    },
+    /// These nodes do not hear the others, but are heard by them.
+    Deaf {
+        /// The nodes that hear nobody.
+        side: Who,
+    },
+}

@@ -1,0 +1,65 @@
+//! How disks, links and clients behave while nothing strikes.
+
+use serde::{Deserialize, Serialize};
+
+/// The speed of a disk. Madsim's timers have a grain of one millisecond; less is a yield.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskModel {
+    /// The quickest sync, in microseconds.
+    pub sync_us_min: u64,
+    /// The slowest sync, in microseconds.
+    pub sync_us_max: u64,
+    /// How many of a million reads and writes have to wait, although the page cache takes them.
+    pub stall_ppm: u32,
+    /// The longest such wait, in microseconds.
+    pub stall_us_max: u64,
+}
+
+/// How the link from one node to another treats frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkModel {
+    /// The quickest delivery, in microseconds.
+    pub delay_us_min: u64,
+    /// The slowest usual delivery, in microseconds.
+    pub delay_us_max: u64,
+    /// How many of a million frames are lost.
+    pub loss_ppm: u32,
+    /// How many of a million frames arrive twice.
+    pub duplicate_ppm: u32,
+    /// How many of a million frames make a detour and are overtaken by later ones.
+    pub detour_ppm: u32,
+    /// The longest detour, in microseconds.
+    pub detour_us_max: u64,
+}
+
+/// What clients do. Each sends one request at a time to a node of its choice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workload {
+    /// The number of clients.
+    pub clients: u64,
+    /// How many operations each begins, if time allows.
+    pub operations: u64,
+    /// The number of keys that they fight for.
+    pub keys: u64,
+    /// The share of puts among operations, as a weight.
+    pub puts: u64,
+    /// The weight of reads.
+    pub gets: u64,
+    /// The weight of deletions.
+    pub deletes: u64,
+    /// The weight of writes that replace the value that the client has last seen.
+    pub swaps: u64,
+    /// The longest value in bytes; values are unique, and padded to a drawn length.
+    pub value_bytes_max: u64,
+    /// The longest pause between two operations of a client, in milliseconds.
+    pub think_ms_max: u64,
+    /// How long a client waits for an answer, in milliseconds.
+    pub timeout_ms: u64,
+    /// How many of a million answers get lost on their way to the client.
+    pub lost_answer_ppm: u32,
+    /// How often a request whose outcome is unknown is sent again under the same identity.
+    pub retries: u64,
+}

@@ -1,0 +1,65 @@
+use super::*;
+
+#[test]
+fn a_plan_survives_json_and_depends_on_its_seed_alone() {
+    for seed in 0..200 {
+        let plan = Plan::draw(seed);
+        assert_eq!(Plan::parse(&plan.to_json()), Ok(plan.clone()));
+        assert_eq!(Plan::draw(seed), plan);
+    }
+    assert_ne!(Plan::draw(1).faults, Plan::draw(2).faults);
+}
+
+#[test]
+fn the_swarm_has_quiet_runs_and_every_kind_of_fault_and_moment() {
+    let plans: Vec<Plan> = (0..2_000).map(Plan::draw).collect();
+    let quiet = plans.iter().filter(|plan| plan.faults.is_empty()).count();
+    assert!(
+        (300..500).contains(&quiet),
+        "{quiet} of 2000 without faults"
+    );
+
+    let json: String = plans.iter().map(Plan::to_json).collect();
+    for kind in ["crash", "power-loss", "pause", "links", "disks", "clock"] {
+        assert!(json.contains(&format!("\"kind\": \"{kind}\"")), "{kind}");
+    }
+    for shape in ["split", "mute", "deaf"] {
+        assert!(json.contains(&format!("\"shape\": \"{shape}\"")), "{shape}");
+    }
+    for moment in Moment::ALL {
+        let waits =
+            |fault: &Fault| matches!(fault.when, When::Event { event, .. } if event == moment);
+        assert!(
+            plans.iter().any(|plan| plan.faults.iter().any(waits)),
+            "{moment:?}"
+        );
+    }
+}
+
+#[test]
+fn half_of_all_crashes_wait_for_an_event() {
+    let (mut on_time, mut on_event) = (0_u32, 0_u32);
+    for fault in (0..1_000).flat_map(|seed| Plan::draw(seed).faults) {
+        match (fault.what, fault.when) {
+            (What::Crash { .. } | What::PowerLoss { .. }, When::At { .. }) => on_time += 1,
+            (What::Crash { .. } | What::PowerLoss { .. }, When::Event { .. }) => on_event += 1,
+            _ => {}
+        }
+    }
+    assert!(on_time.abs_diff(on_event) < (on_time + on_event) / 10);
+}
+
+#[test]
+fn what_is_not_a_plan_is_refused_with_a_reason() {
+    let plan = Plan::draw(1);
+    let newer = plan.to_json().replace("\"version\": 1", "\"version\": 2");
+    assert!(Plan::parse(&newer).unwrap_err().contains("version 2"));
+    let empty = Plan {
+        nodes: 0,
+        ..plan.clone()
+    }
+    .to_json();
+    assert!(Plan::parse(&empty).unwrap_err().contains("no nodes"));
+    let misspelt = plan.to_json().replace("safety_ms", "safty_ms");
+    assert!(Plan::parse(&misspelt).unwrap_err().contains("safty_ms"));
+}
