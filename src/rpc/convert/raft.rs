@@ -1,0 +1,116 @@
+//! The messages of the consensus protocol.
+
+use super::{Result, check, index_in, position_in, position_out};
+use crate::{
+    raft::{Body, Entry},
+    rpc::proto::peer::{self, raft::Body as RaftBody},
+    types::{LogPosition, Term},
+};
+
+pub(super) fn body_out(body: &Body) -> RaftBody {
+    match *body {
+        Body::PreVote { last } => RaftBody::PreVote(peer::PreVote {
+            last: position_out(last),
+        }),
+        Body::PreVoteReply { granted } => RaftBody::PreVoteReply(peer::PreVoteReply { granted }),
+        Body::Vote { last } => RaftBody::Vote(peer::Vote {
+            last: position_out(last),
+        }),
+        Body::VoteReply { granted } => RaftBody::VoteReply(peer::VoteReply { granted }),
+        Body::Append {
+            prev,
+            ref entries,
+            commit,
+        } => RaftBody::Append(peer::Append {
+            prev: position_out(prev),
+            entries: entries.iter().map(entry_out).collect(),
+            commit,
+        }),
+        Body::AppendAccepted { matched } => {
+            RaftBody::AppendAccepted(peer::AppendAccepted { matched })
+        }
+        Body::AppendRejected { prev, hint } => RaftBody::AppendRejected(peer::AppendRejected {
+            prev,
+            hint: position_out(hint),
+        }),
+        Body::Heartbeat { commit, round } => RaftBody::Heartbeat(peer::Heartbeat { commit, round }),
+        Body::HeartbeatReply { round, last } => {
+            RaftBody::HeartbeatReply(peer::HeartbeatReply { round, last })
+        }
+        Body::ReadIndex { id } => RaftBody::ReadIndex(peer::ReadIndex { id }),
+        Body::ReadIndexReply { id, index } => {
+            RaftBody::ReadIndexReply(peer::ReadIndexReply { id, index })
+        }
+    }
+}
+
+pub(super) fn body_in(term: Term, body: RaftBody) -> Result<Body> {
+    Ok(match body {
+        RaftBody::PreVote(ask) => Body::PreVote {
+            last: position_in(term, ask.last, "pre_vote.last")?,
+        },
+        RaftBody::PreVoteReply(reply) => Body::PreVoteReply {
+            granted: reply.granted,
+        },
+        RaftBody::Vote(ask) => Body::Vote {
+            last: position_in(term, ask.last, "vote.last")?,
+        },
+        RaftBody::VoteReply(reply) => Body::VoteReply {
+            granted: reply.granted,
+        },
+        RaftBody::Append(append) => append_in(term, append)?,
+        RaftBody::AppendAccepted(reply) => Body::AppendAccepted {
+            matched: index_in(reply.matched, "append_accepted.matched")?,
+        },
+        RaftBody::AppendRejected(reply) => Body::AppendRejected {
+            prev: index_in(reply.prev, "append_rejected.prev")?,
+            hint: position_in(term, reply.hint, "append_rejected.hint")?,
+        },
+        RaftBody::Heartbeat(beat) => Body::Heartbeat {
+            commit: index_in(beat.commit, "heartbeat.commit")?,
+            round: beat.round,
+        },
+        RaftBody::HeartbeatReply(reply) => Body::HeartbeatReply {
+            round: reply.round,
+            last: index_in(reply.last, "heartbeat_reply.last")?,
+        },
+        RaftBody::ReadIndex(ask) => Body::ReadIndex { id: ask.id },
+        RaftBody::ReadIndexReply(reply) => {
+            check(reply.index != 0, "read_index_reply.index", "0")?;
+            Body::ReadIndexReply {
+                id: reply.id,
+                index: index_in(reply.index, "read_index_reply.index")?,
+            }
+        }
+    })
+}
+
+fn append_in(term: Term, append: peer::Append) -> Result<Body> {
+    let prev = position_in(term, append.prev, "append.prev")?;
+    let mut entries = Vec::with_capacity(append.entries.len());
+    let mut at = prev;
+    for entry in append.entries {
+        let rising = at.term <= entry.term && entry.term <= term && entry.term != 0;
+        check(rising, "append.entries.term", "out of order")?;
+        at = LogPosition {
+            term: entry.term,
+            index: at.index + 1,
+        };
+        entries.push(Entry {
+            at,
+            data: entry.data,
+        });
+    }
+    Ok(Body::Append {
+        prev,
+        entries,
+        commit: index_in(append.commit, "append.commit")?,
+    })
+}
+
+fn entry_out(entry: &Entry) -> peer::Entry {
+    peer::Entry {
+        term: entry.at.term,
+        data: entry.data.clone(),
+    }
+}

@@ -1,0 +1,329 @@
+//! Round trips, refusals, and noise.
+
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::raft::{Body, Entry};
+
+fn position() -> impl Strategy<Value = LogPosition> {
+    prop_oneof![
+        Just(LogPosition::default()),
+        (1..1_000_u64, 1..NUMBER_MAX).prop_map(|(term, index)| LogPosition { term, index }),
+    ]
+}
+
+fn data() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..20).prop_map(Bytes::from)
+}
+
+fn filled() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 1..20).prop_map(Bytes::from)
+}
+
+fn append() -> impl Strategy<Value = Body> {
+    let steps = vec((0..3_u64, data()), 0..5);
+    (position(), steps, 0..NUMBER_MAX).prop_map(|(prev, steps, commit)| {
+        let mut at = prev;
+        let entries = steps.into_iter().map(|(step, data)| {
+            at.term = (at.term + step).max(1);
+            at.index += 1;
+            Entry { at, data }
+        });
+        Body::Append {
+            prev,
+            entries: entries.collect(),
+            commit,
+        }
+    })
+}
+
+fn raft_body() -> impl Strategy<Value = Body> {
+    let index = 0..=NUMBER_MAX;
+    prop_oneof![
+        position().prop_map(|last| Body::PreVote { last }),
+        any::<bool>().prop_map(|granted| Body::PreVoteReply { granted }),
+        position().prop_map(|last| Body::Vote { last }),
+        any::<bool>().prop_map(|granted| Body::VoteReply { granted }),
+        append(),
+        index
+            .clone()
+            .prop_map(|matched| Body::AppendAccepted { matched }),
+        (index.clone(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
+        (index.clone(), any::<u64>()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
+        (any::<u64>(), index).prop_map(|(round, last)| Body::HeartbeatReply { round, last }),
+        any::<u64>().prop_map(|id| Body::ReadIndex { id }),
+        (any::<u64>(), 1..=NUMBER_MAX).prop_map(|(id, index)| Body::ReadIndexReply { id, index }),
+    ]
+}
+
+fn peer_body() -> impl Strategy<Value = PeerBody> {
+    let term = 2_000..NUMBER_MAX;
+    let number = any::<u64>;
+    prop_oneof![
+        4 => (term.clone(), raft_body()).prop_map(|(term, body)| PeerBody::Raft(Message {
+            from: NodeId(1),
+            to: NodeId(2),
+            term,
+            body
+        })),
+        1 => (number(), number(), term.clone(), 1..=u32::MAX, filled()).prop_map(
+            |(number, origin, term, timeout_ms, command)| PeerBody::Forward {
+                number,
+                origin,
+                term,
+                timeout_ms,
+                command
+            }
+        ),
+        1 => (number(), number(), filled()).prop_map(|(number, origin, outcome)| {
+            PeerBody::ForwardReply {
+                number,
+                origin,
+                outcome,
+            }
+        }),
+        1 => (number(), term, any::<u32>(), any::<bool>(), filled()).prop_map(
+            |(snapshot, term, sequence, last, bytes)| PeerBody::SnapshotChunk {
+                snapshot,
+                at: LogPosition { term, index: 7 },
+                term,
+                sequence,
+                last,
+                bytes: if last { Bytes::new() } else { bytes },
+            }
+        ),
+        1 => (number(), any::<u32>(), any::<bool>()).prop_map(|(snapshot, sequence, ok)| {
+            PeerBody::SnapshotAck {
+                snapshot,
+                sequence,
+                ok,
+            }
+        }),
+    ]
+}
+
+fn envelope(body: PeerBody) -> Envelope {
+    Envelope {
+        cluster: 9,
+        shard: ShardId(3),
+        from: NodeId(1),
+        to: NodeId(2),
+        body,
+    }
+}
+
+/// A frame with any protobuf message in it.
+fn frame(message: &peer::Envelope) -> Bytes {
+    let mut bytes = message.encode_to_vec();
+    let checksum = crc32c::crc32c(&bytes);
+    bytes.extend(checksum.to_le_bytes());
+    bytes.into()
+}
+
+/// Changes one thing in the message of a good frame, and says which field the receiver objects to.
+fn objection(body: PeerBody, change: impl FnOnce(&mut peer::Envelope)) -> &'static str {
+    let good = encode(&envelope(body));
+    let mut message = peer::Envelope::decode(good.slice(..good.len() - 4)).unwrap();
+    change(&mut message);
+    match decode(frame(&message)) {
+        Err(ConvertError::Field { field, .. }) => field,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn raft(term: Term, body: Body) -> PeerBody {
+    PeerBody::Raft(Message {
+        from: NodeId(1),
+        to: NodeId(2),
+        term,
+        body,
+    })
+}
+
+fn at(term: Term, index: Index) -> LogPosition {
+    LogPosition { term, index }
+}
+
+proptest! {
+    #[test]
+    fn what_is_sent_is_received(body in peer_body()) {
+        let sent = envelope(body);
+        prop_assert_eq!(decode(encode(&sent)), Ok(sent));
+    }
+
+    #[test]
+    fn a_damaged_frame_is_noticed(body in peer_body(), place: prop::sample::Index, bit in 0..8_u8) {
+        let mut frame = encode(&envelope(body)).to_vec();
+        let place = place.index(frame.len());
+        frame[place] ^= 1 << bit;
+        prop_assert_eq!(decode(frame.into()), Err(ConvertError::Checksum));
+    }
+
+    #[test]
+    fn noise_with_a_good_checksum_decodes_or_fails_cleanly(
+        body in peer_body(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut: prop::sample::Index,
+    ) {
+        let frame = encode(&envelope(body));
+        let mut bytes = frame[..frame.len() - 4].to_vec();
+        for (place, value) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        bytes.truncate(cut.index(bytes.len()) + 1);
+        let checksum = crc32c::crc32c(&bytes);
+        bytes.extend(checksum.to_le_bytes());
+        if let Ok(envelope) = decode(bytes.into()) {
+            // What was let in can be sent on.
+            prop_assert_eq!(decode(encode(&envelope)), Ok(envelope));
+        }
+    }
+
+    #[test]
+    fn any_bytes_fail_cleanly(bytes: Vec<u8>) {
+        prop_assert!(decode(bytes.into()).is_err());
+    }
+}
+
+#[test]
+fn each_field_is_checked() {
+    let ask = || raft(5, Body::ReadIndex { id: 1 });
+    assert_eq!(objection(ask(), |m| m.from = 0), "from");
+    assert_eq!(objection(ask(), |m| m.to = 0), "to");
+    assert_eq!(objection(ask(), |m| m.to = m.from), "to");
+    assert_eq!(objection(ask(), |m| m.body = None), "body");
+    for term in [0, u64::MAX] {
+        assert_eq!(
+            objection(raft(term, Body::ReadIndex { id: 1 }), |_| ()),
+            "raft.term"
+        );
+    }
+    let refused = [
+        (
+            Body::ReadIndexReply { id: 1, index: 0 },
+            "read_index_reply.index",
+        ),
+        (
+            Body::Heartbeat {
+                commit: u64::MAX,
+                round: 1,
+            },
+            "heartbeat.commit",
+        ),
+        (
+            Body::HeartbeatReply {
+                round: 1,
+                last: u64::MAX,
+            },
+            "heartbeat_reply.last",
+        ),
+        (
+            Body::AppendAccepted { matched: u64::MAX },
+            "append_accepted.matched",
+        ),
+        (Body::PreVote { last: at(0, 1) }, "pre_vote.last"),
+        (Body::Vote { last: at(1, 0) }, "vote.last"),
+        (Body::Vote { last: at(6, 1) }, "vote.last"),
+        (
+            Body::AppendRejected {
+                prev: 1,
+                hint: at(6, 1),
+            },
+            "append_rejected.hint",
+        ),
+        (
+            Body::AppendRejected {
+                prev: u64::MAX,
+                hint: at(0, 0),
+            },
+            "append_rejected.prev",
+        ),
+    ];
+    for (body, field) in refused {
+        assert_eq!(objection(raft(5, body), |_| ()), field);
+    }
+}
+
+#[test]
+fn entries_are_checked() {
+    for terms in [vec![1], vec![6], vec![3, 2], vec![0]] {
+        let entries = terms.iter().enumerate().map(|(rank, term)| Entry {
+            at: at(*term, rank as Index + 8),
+            data: Bytes::new(),
+        });
+        let body = Body::Append {
+            prev: at(2, 7),
+            entries: entries.collect(),
+            commit: 1,
+        };
+        assert_eq!(objection(raft(5, body), |_| ()), "append.entries.term");
+    }
+}
+
+#[test]
+fn transfers_are_checked() {
+    let chunk = |at, term, bytes| PeerBody::SnapshotChunk {
+        snapshot: 1,
+        at,
+        term,
+        sequence: 0,
+        last: false,
+        bytes,
+    };
+    let full = Bytes::from_static(b"x");
+    let forward = |term, timeout_ms, command| PeerBody::Forward {
+        number: 1,
+        origin: 1,
+        term,
+        timeout_ms,
+        command,
+    };
+    let reply = PeerBody::ForwardReply {
+        number: 1,
+        origin: 1,
+        outcome: Bytes::new(),
+    };
+    let refused = [
+        (chunk(at(1, 1), 1, Bytes::new()), "snapshot_chunk.bytes"),
+        (chunk(at(0, 0), 1, full.clone()), "snapshot_chunk.at"),
+        (chunk(at(2, 1), 1, full.clone()), "snapshot_chunk.at"),
+        (chunk(at(1, 1), 0, full.clone()), "snapshot_chunk.term"),
+        (forward(0, 1, full.clone()), "forward.term"),
+        (forward(1, 0, full.clone()), "forward.timeout_ms"),
+        (forward(1, 1, Bytes::new()), "forward.command"),
+        (reply, "forward_reply.outcome"),
+    ];
+    for (body, field) in refused {
+        assert_eq!(objection(body, |_| ()), field);
+    }
+}
+
+#[test]
+fn the_frame_is_frozen() {
+    let body = Body::Append {
+        prev: at(4, 7),
+        entries: vec![Entry {
+            at: at(5, 8),
+            data: Bytes::from_static(b"hi"),
+        }],
+        commit: 6,
+    };
+    let frame = encode(&envelope(raft(5, body)));
+    let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+    let frozen = "08091003180120022a14080532100a040804100712060805120268691806d3015f85";
+    assert_eq!(hex, frozen);
+}
+
+#[test]
+fn a_frame_has_a_length() {
+    assert_eq!(
+        decode(Bytes::from_static(b"abc")),
+        Err(ConvertError::Length(3))
+    );
+    let long = FRAME_BYTES_MAX + 1;
+    assert_eq!(
+        decode(vec![0; long].into()),
+        Err(ConvertError::Length(long))
+    );
+}
