@@ -3,6 +3,8 @@
 mod convert;
 mod envelope;
 pub mod etcd;
+#[cfg(not(feature = "simulated"))]
+pub mod peers;
 pub mod proto;
 
 pub use convert::{ConvertError, FRAME_BYTES_MAX, decode, encode};

@@ -1,0 +1,113 @@
+//! The network between nodes in production: one long-lived gRPC stream for each ordered pair.
+//!
+//! ```text
+//!  send(to, frame) ──► queue of `to` ──► batch ──► HTTP/2 stream ──► deliver(from, frame)
+//!                      (bounded; full       (what queued up while
+//!                       or down: drop)       the last one was sent)
+//! ```
+//!
+//! The transport's contract is that of datagrams, and that makes everything here simple: nothing is
+//! acknowledged, repeated or kept for later. While a peer is down there is no queue at all, so
+//! that a node that comes back hears news instead of history. No batch waits for company: a batch
+//! is whatever had queued up when the stream was ready for more, one frame if nothing else.
+//!
+//! Invariants:
+//! * a queue holds at most [`QUEUE_FRAMES_MAX`] frames and [`QUEUE_BYTES_MAX`] bytes;
+//! * nothing is delivered before the stream's hello was checked: cluster, sender, receiver and the
+//!   list of voters must fit, or the stream is refused with an error that names both sides;
+//! * a peer's name is resolved again for every connection: pods come back under other addresses;
+//! * a connection over which nothing comes back is given up after [`KEEP_ALIVE`] twice.
+//!
+//! Left out: encryption between nodes, and several streams per pair, which would let a snapshot
+//! not delay a heartbeat.
+
+mod incoming;
+mod outgoing;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, time::Duration};
+
+pub use incoming::Incoming;
+pub use outgoing::Outgoing;
+
+use crate::{rpc::proto::peer::Hello, types::NodeId};
+
+/// Frames that wait for one peer.
+const QUEUE_FRAMES_MAX: usize = 4_096;
+
+/// Bytes of frames that wait for one peer.
+const QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// A batch takes no further frame once it has this many bytes.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// What a receiver takes for a batch. A batch is smaller than [`BATCH_BYTES`] and one frame, and a
+/// frame is bounded by the limits on keys, values and appends.
+const MESSAGE_BYTES_MAX: usize = 256 << 20;
+
+/// A connection must stand within this time, names and handshake included.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// The pause after a first failed attempt; it doubles with every further one.
+const BACKOFF_MIN: Duration = Duration::from_millis(20);
+
+/// The longest pause between attempts: a node that comes back is found within this time.
+const BACKOFF_MAX: Duration = Duration::from_millis(500);
+
+/// How often the far end is asked for a sign of life, and how long it may take to answer.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// What a node knows of itself and its cluster, for both ends of a stream.
+#[derive(Clone, Debug)]
+pub struct Me {
+    /// The cluster's number.
+    pub cluster: u64,
+    /// This node.
+    pub node: NodeId,
+    /// The digest of what all nodes must agree on.
+    pub agreement: u64,
+    /// All members and where they listen for each other, `host:port`.
+    pub addresses: BTreeMap<NodeId, String>,
+}
+
+impl Me {
+    fn hello(&self, to: NodeId) -> Hello {
+        Hello {
+            cluster: self.cluster,
+            from: self.node.0,
+            to: to.0,
+            agreement: self.agreement,
+        }
+    }
+
+    /// Who says hello, or why it is not listened to.
+    fn check(&self, hello: &Hello) -> Result<NodeId, String> {
+        let from = NodeId(hello.from);
+        let me = format!("node {} of cluster {:x}", self.node.0, self.cluster);
+        let you = format!("node {} of cluster {:x}", hello.from, hello.cluster);
+        if hello.cluster != self.cluster {
+            return Err(format!(
+                "this is {me}, but {you} calls: correct `cluster` or the addresses"
+            ));
+        }
+        if hello.to != self.node.0 {
+            return Err(format!(
+                "this is {me}, but {you} looks for node {}: correct the addresses in `members`",
+                hello.to
+            ));
+        }
+        if from == self.node || !self.addresses.contains_key(&from) {
+            return Err(format!(
+                "{you} is not one of the peers of {me}: correct `members`"
+            ));
+        }
+        if hello.agreement != self.agreement {
+            return Err(format!(
+                "{you} and {me} disagree on who votes: make `members` the same"
+            ));
+        }
+        Ok(from)
+    }
+}

@@ -1,0 +1,217 @@
+//! Two ends of a stream over real sockets.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
+use tonic::transport::Server;
+
+use super::{queue::queue, *};
+use crate::env::{
+    Clock, Inbound, Transport,
+    task::{JoinHandle, Receiver, Sender, channel, sleep, spawn, timeout, watch},
+};
+
+/// Long enough for a loaded machine; nothing waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn me(node: u64, addresses: &[SocketAddr]) -> Me {
+    let addresses = addresses.iter().enumerate();
+    Me {
+        cluster: 0xc1,
+        node: NodeId(node),
+        agreement: 5,
+        addresses: addresses
+            .map(|(at, address)| (NodeId(at as u64 + 1), address.to_string()))
+            .collect(),
+    }
+}
+
+struct Heard(Sender<(NodeId, Bytes)>);
+
+impl Inbound for Heard {
+    fn deliver(&self, from: NodeId, frame: Bytes) {
+        self.0.try_send((from, frame)).unwrap();
+    }
+}
+
+/// A receiving node.
+struct Ear {
+    heard: Receiver<(NodeId, Bytes)>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Ear {
+    fn start(me: Me, listener: TcpListener) -> Ear {
+        let (sender, heard) = channel(1_000);
+        let (stop, stopping) = watch::channel(false);
+        let mut closed = stopping.clone();
+        let service = Incoming::service(me, Arc::new(Heard(sender)), stopping);
+        let server = spawn(async move {
+            let stopped = async move { drop(closed.wait_for(|stop| *stop).await) };
+            Server::builder()
+                .add_service(service)
+                .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped)
+                .await
+                .unwrap();
+        });
+        Ear {
+            heard,
+            stop,
+            server,
+        }
+    }
+
+    async fn next(&mut self) -> (NodeId, Bytes) {
+        timeout(PATIENCE, self.heard.recv()).await.unwrap().unwrap()
+    }
+
+    async fn stop(self) {
+        self.stop.send(true).unwrap();
+        timeout(PATIENCE, self.server)
+            .await
+            .expect("streams end when the server stops")
+            .unwrap();
+    }
+}
+
+async fn listen(address: &str) -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// Sends a numbered frame again and again until one is heard; frames before the stream stands are lost.
+async fn send_until_heard(outgoing: &Outgoing, ear: &mut Ear, frame: &'static [u8]) -> NodeId {
+    timeout(PATIENCE, async {
+        loop {
+            outgoing.send(NodeId(2), Bytes::from_static(frame));
+            if let Ok(heard) = timeout(Duration::from_millis(5), ear.heard.recv()).await {
+                let (from, heard) = heard.unwrap();
+                assert_eq!(heard, frame);
+                return from;
+            }
+        }
+    })
+    .await
+    .expect("a stream comes up")
+}
+
+#[tokio::test]
+async fn frames_arrive_in_order_and_a_restarted_peer_is_found_again() {
+    let (_, first) = listen("127.0.0.1:0").await;
+    let (listener, second) = listen("127.0.0.1:0").await;
+    let addresses = [first, second];
+    let mut ear = Ear::start(me(2, &addresses), listener);
+    let outgoing = Outgoing::start(&me(1, &addresses), &Clock::system());
+    assert_eq!(
+        send_until_heard(&outgoing, &mut ear, b"up").await,
+        NodeId(1)
+    );
+    for number in 0..100_u8 {
+        outgoing.send(NodeId(2), Bytes::from(vec![number]));
+    }
+    let mut heard = Vec::new();
+    while heard.len() < 100 {
+        // Tries that were under way when the first one was heard.
+        match ear.next().await.1 {
+            frame if frame == b"up"[..] => {}
+            frame => heard.push(frame[0]),
+        }
+    }
+    assert!(heard.iter().copied().eq(0..100));
+
+    let large = Bytes::from(vec![7; 20 << 20]);
+    outgoing.send(NodeId(2), large.clone());
+    assert!(
+        ear.next().await.1 == large,
+        "a frame may be as large as an entry"
+    );
+
+    ear.stop().await;
+    let (listener, _) = listen(&second.to_string()).await;
+    let mut ear = Ear::start(me(2, &addresses), listener);
+    send_until_heard(&outgoing, &mut ear, b"again").await;
+}
+
+#[tokio::test]
+async fn nobody_hears_a_node_that_is_not_there_or_not_known() {
+    let (_, first) = listen("127.0.0.1:0").await;
+    let (_, gone) = listen("127.0.0.1:0").await;
+    let outgoing = Outgoing::start(&me(1, &[first, gone]), &Clock::system());
+    outgoing.send(NodeId(2), Bytes::from_static(b"lost"));
+    outgoing.send(NodeId(9), Bytes::from_static(b"lost"));
+    outgoing.send(NodeId(1), Bytes::from_static(b"to itself"));
+}
+
+#[test]
+fn strangers_are_refused_with_both_sides_named() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let me_2 = me(2, &[nobody, nobody]);
+    let good = me(1, &[nobody, nobody]).hello(NodeId(2));
+    assert_eq!(me_2.check(&good), Ok(NodeId(1)));
+    let refusal = |change: fn(&mut Hello)| {
+        let mut hello = good;
+        change(&mut hello);
+        me_2.check(&hello).unwrap_err()
+    };
+    assert_eq!(
+        refusal(|hello| hello.cluster = 0xbad),
+        "this is node 2 of cluster c1, but node 1 of cluster bad calls: correct `cluster` or the addresses"
+    );
+    assert!(refusal(|hello| hello.to = 3).contains("looks for node 3"));
+    assert!(
+        refusal(|hello| hello.from = 7)
+            .starts_with("node 7 of cluster c1 is not one of the peers of node 2")
+    );
+    assert!(refusal(|hello| hello.from = 2).contains("is not one of the peers"));
+    assert!(refusal(|hello| hello.agreement = 6).contains("disagree on who votes"));
+}
+
+#[tokio::test]
+async fn a_refused_stream_delivers_nothing() {
+    let (_, first) = listen("127.0.0.1:0").await;
+    let (listener, second) = listen("127.0.0.1:0").await;
+    let addresses = [first, second];
+    let mut ear = Ear::start(me(2, &addresses), listener);
+    let mut stranger = me(1, &addresses);
+    stranger.cluster += 1;
+    let outgoing = Outgoing::start(&stranger, &Clock::system());
+    for _ in 0..40 {
+        outgoing.send(NodeId(2), Bytes::from_static(b"psst"));
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(ear.heard.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_queue_is_bounded_and_its_batches_too() {
+    let hello = me(1, &[]).hello(NodeId(2));
+    let (sender, mut batches) = queue(hello);
+    let frame = Bytes::from(vec![0; BATCH_BYTES / 2]);
+    let pushed = (0..QUEUE_FRAMES_MAX)
+        .take_while(|_| sender.push(frame.clone()))
+        .count();
+    assert_eq!(pushed, QUEUE_BYTES_MAX / frame.len());
+    assert_eq!(batches.next().await.unwrap().hello, Some(hello));
+    assert_eq!(batches.next().await.unwrap().envelopes.len(), 2);
+    assert!(
+        sender.push(frame.clone()) && sender.push(frame.clone()),
+        "what was taken made room"
+    );
+    assert!(!sender.push(frame));
+
+    let (sender, mut batches) = queue(hello);
+    let pushed = (0..2 * QUEUE_FRAMES_MAX)
+        .take_while(|_| sender.push(Bytes::new()))
+        .count();
+    assert_eq!(pushed, QUEUE_FRAMES_MAX);
+    drop(sender);
+    let mut taken = 0;
+    while let Some(batch) = batches.next().await {
+        taken += batch.envelopes.len();
+    }
+    assert_eq!(taken, QUEUE_FRAMES_MAX);
+}
