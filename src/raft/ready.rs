@@ -19,7 +19,8 @@ pub struct Restored {
     pub hard_state: HardState,
     /// The entry before the first one kept: everything up to here is in the state machine, durably.
     pub base: LogPosition,
-    /// The entries after `base`, consecutive.
+    /// The entries after `base`, consecutive. None of a log that lacks `base` itself: a snapshot may
+    /// have become durable in the state machine before the log was made to begin after it.
     pub entries: Vec<Entry>,
 }
 
@@ -28,12 +29,13 @@ pub struct Restored {
 pub struct Room {
     /// The log writer is idle.
     pub persist: bool,
-    /// The applier is idle; at most this many bytes of entries, but always one entry.
+    /// The applier takes at most this many bytes of entries, but always one entry; none if it is
+    /// busy and this is 0.
     pub apply_bytes: usize,
 }
 
 /// The work that has accumulated. Messages may leave at once: the core itself withholds those that
-/// vouch for the disk (votes, append acknowledgements) until [(super::Raft::persisted).
+/// vouch for the disk (votes, append acknowledgements) until [`Raft::persisted`](super::Raft::persisted).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
     /// To be sent, in any order, possibly lost.

@@ -1,0 +1,181 @@
+//! A follower: takes a leader's entries and vouches for them once they are durable.
+
+use std::collections::VecDeque;
+
+use super::shared::Shared;
+use super::{Body, Entry, NotLeader};
+use crate::types::{Index, LogPosition, NodeId};
+
+/// The most reads that wait for the leader's answer; beyond, the oldest counts as lost.
+const READS_MAX: usize = 4096;
+
+/// A follower of its term's leader, or of nobody yet.
+#[derive(Debug)]
+pub(super) struct Follower {
+    leader: Option<NodeId>,
+    /// Up to here the log in memory is known to agree with the leader's.
+    verified: Index,
+    /// Up to here the leader was told that it agrees, durably.
+    vouched: Index,
+    /// An append up to here waits for its answer until it is durable.
+    owed: Option<Index>,
+    /// The vote of this term waits for its durability.
+    owes_vote: bool,
+    /// Reads that the leader was asked about.
+    reads: VecDeque<AskedRead>,
+}
+
+/// A read that waits for the leader.
+#[derive(Debug)]
+struct AskedRead {
+    /// Its number on the wire.
+    nonce: u64,
+    /// Its id at this replica.
+    id: u64,
+}
+
+impl Follower {
+    /// A follower whose log is committed up to `commit`: so far every leader's log agrees (§5.4.3).
+    pub fn new(leader: Option<NodeId>, commit: Index) -> Self {
+        Follower {
+            leader,
+            verified: commit,
+            vouched: 0,
+            owed: None,
+            owes_vote: false,
+            reads: VecDeque::new(),
+        }
+    }
+
+    /// Whom it follows.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.leader
+    }
+
+    /// A leader of this term spoke. False if another one did before: then one of them lies.
+    pub fn heed(&mut self, leader: NodeId) -> bool {
+        *self.leader.get_or_insert(leader) == leader
+    }
+
+    /// The reads that nobody will answer.
+    pub fn into_lost_reads(self) -> Vec<u64> {
+        self.reads.into_iter().map(|read| read.id).collect()
+    }
+
+    /// Gives the vote of this term to `candidate`, and is patient with it.
+    pub fn promise_vote(&mut self, shared: &mut Shared, candidate: NodeId) {
+        shared.vote = Some(candidate);
+        shared.restart_timer();
+        self.owes_vote = true;
+        self.keep_promises(shared);
+    }
+
+    /// Asks the leader for a read index.
+    pub fn read(&mut self, shared: &mut Shared, id: u64) -> Result<(), NotLeader> {
+        let leader = self.leader.ok_or(NotLeader)?;
+        // Drawn, not counted: the answer to a question from before a restart must not pass for the
+        // answer to one asked after it.
+        let nonce = shared.rng.next_u64();
+        shared.send(leader, Body::ReadIndex { id: nonce });
+        self.reads.push_back(AskedRead { nonce, id });
+        if self.reads.len() > READS_MAX {
+            let lost = self.reads.pop_front().map(|read| read.id);
+            shared.out.reads_lost.extend(lost);
+        }
+        Ok(())
+    }
+
+    /// Takes a message of its term.
+    pub fn step(&mut self, shared: &mut Shared, from: NodeId, body: Body) {
+        match body {
+            Body::Append {
+                prev,
+                entries,
+                commit,
+            } => self.append(shared, from, prev, entries, commit),
+            Body::Heartbeat { commit, round } => {
+                shared.commit_to(commit.min(self.verified));
+                let last = shared.disk.durable();
+                shared.send(from, Body::HeartbeatReply { round, last });
+            }
+            Body::ReadIndexReply { id, index } if self.leader == Some(from) => {
+                self.read_confirmed(shared, id, index);
+            }
+            _ => {}
+        }
+    }
+
+    fn append(
+        &mut self,
+        shared: &mut Shared,
+        from: NodeId,
+        prev: LogPosition,
+        entries: Vec<Entry>,
+        commit: Index,
+    ) {
+        let backlog = shared.log.bytes_between(shared.applied, shared.commit);
+        if backlog > shared.config.uncommitted_bytes_max as u64 {
+            // The applier does not keep up: like a lost message, until it does.
+            return;
+        }
+        if prev.index < shared.commit {
+            // Old news. The committed part agrees with every leader, so it can be vouched for.
+            return self.accept(shared, shared.commit);
+        }
+        if !shared.log.has(prev) {
+            let hint = shared.log.newest_at_most(prev.index, prev.term);
+            let prev = prev.index;
+            return shared.send(from, Body::AppendRejected { prev, hint });
+        }
+        let end = prev.index + entries.len() as u64;
+        if !shared.absorb(entries, self.verified) {
+            return;
+        }
+        self.verified = self.verified.max(end);
+        shared.commit_to(commit.min(self.verified));
+        self.accept(shared, end);
+    }
+
+    /// Owes the leader a word that the log agrees up to `index`.
+    fn accept(&mut self, shared: &mut Shared, index: Index) {
+        self.owed = self.owed.max(Some(index));
+        self.keep_promises(shared);
+    }
+
+    /// The state machine jumped ahead by a snapshot, which was committed.
+    pub fn installed(&mut self, shared: &mut Shared) {
+        self.verified = self.verified.max(shared.commit);
+        self.accept(shared, shared.commit);
+    }
+
+    /// Says what is owed as far as the disk backs it. Whatever is not said when the role ends is
+    /// never said: it would have been about an older term.
+    pub fn keep_promises(&mut self, shared: &mut Shared) {
+        if !shared.may_promise() {
+            return;
+        }
+        if std::mem::take(&mut self.owes_vote) {
+            let candidate = shared.vote.expect("the vote that is owed");
+            shared.send(candidate, Body::VoteReply { granted: true });
+        }
+        let (Some(owed), Some(leader)) = (self.owed, self.leader) else {
+            return;
+        };
+        let matched = self.verified.min(shared.disk.durable());
+        let paid = matched >= owed;
+        if paid {
+            self.owed = None;
+        }
+        if paid || matched > self.vouched {
+            self.vouched = self.vouched.max(matched);
+            shared.send(leader, Body::AppendAccepted { matched });
+        }
+    }
+
+    fn read_confirmed(&mut self, shared: &mut Shared, nonce: u64, index: Index) {
+        let position = self.reads.iter().position(|read| read.nonce == nonce);
+        if let Some(read) = position.and_then(|at| self.reads.remove(at)) {
+            shared.out.reads.push((read.id, index));
+        }
+    }
+}

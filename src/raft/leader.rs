@@ -1,0 +1,261 @@
+//! A leader: brings every log to its own, commits what a quorum holds, confirms reads.
+
+use std::collections::BTreeMap;
+
+use super::log::weight;
+use super::progress::{Due, Progress};
+use super::reads::{Read, Reads};
+use super::shared::Shared;
+use super::status::PeerStatus;
+use super::{Body, Entry, ProposeError};
+use crate::types::{Index, LogPosition, NodeId};
+
+/// The leader of its term.
+#[derive(Debug)]
+pub(super) struct Leader {
+    peers: BTreeMap<NodeId, Progress>,
+    /// The index of the no-op that began the term.
+    term_start: Index,
+    /// The last heartbeat round.
+    round: u64,
+    /// Ticks since the last periodic round.
+    quiet: u32,
+    reads: Reads,
+}
+
+impl Leader {
+    /// Begins to lead: with a no-op, since an entry of this term is the only thing a leader may
+    /// commit by counting (§5.4.2), and with a sign of life to all.
+    pub fn new(shared: &mut Shared) -> Self {
+        let next = shared.log.last().index + 1;
+        let others = shared.voters.others(shared.id());
+        let mut leader = Leader {
+            peers: others.map(|id| (id, Progress::new(next))).collect(),
+            term_start: next,
+            round: 0,
+            quiet: 0,
+            reads: Reads::default(),
+        };
+        leader.append(shared, bytes::Bytes::new());
+        leader.begin_round(shared);
+        leader
+    }
+
+    /// Takes a command.
+    pub fn propose(
+        &mut self,
+        shared: &mut Shared,
+        data: bytes::Bytes,
+    ) -> Result<LogPosition, ProposeError> {
+        assert!(!data.is_empty(), "only the no-op is empty");
+        let waiting = shared.log.bytes_between(shared.applied, Index::MAX);
+        let limit = shared.config.uncommitted_bytes_max as u64;
+        if waiting > 0 && waiting + weight(data.len()) > limit {
+            return Err(ProposeError::Busy);
+        }
+        Ok(self.append(shared, data))
+    }
+
+    fn append(&mut self, shared: &mut Shared, data: bytes::Bytes) -> LogPosition {
+        let at = LogPosition {
+            term: shared.term,
+            index: shared.log.last().index + 1,
+        };
+        shared.log.append(Entry { at, data });
+        at
+    }
+
+    /// One step of time. False when a quorum has not been heard for an election timeout: this
+    /// replica may have been replaced without knowing, and stops making clients wait for it.
+    pub fn tick(&mut self, shared: &mut Shared) -> bool {
+        self.quiet += 1;
+        if self.quiet >= shared.config.heartbeat_ticks {
+            self.quiet = 0;
+            self.begin_round(shared);
+        }
+        shared.elapsed += 1;
+        if shared.elapsed < shared.config.election_ticks {
+            return true;
+        }
+        shared.elapsed = 0;
+        self.has_quorum(shared)
+    }
+
+    fn has_quorum(&mut self, shared: &Shared) -> bool {
+        let own = shared.id();
+        let mut heard = BTreeMap::new();
+        for (id, peer) in &mut self.peers {
+            heard.insert(*id, peer.take_active());
+        }
+        shared.voters.agree(|id| id == own || heard[&id])
+    }
+
+    /// Sends a heartbeat to all; reads that wait may be answered when a quorum has answered it.
+    fn begin_round(&mut self, shared: &mut Shared) {
+        self.round += 1;
+        let round = self.round;
+        if self.may_read(shared) {
+            self.reads.begin(round, shared.commit);
+        }
+        for (id, peer) in &mut self.peers {
+            let commit = peer.matched().min(shared.commit);
+            peer.tell(commit);
+            shared.send(*id, Body::Heartbeat { commit, round });
+        }
+        self.confirm_reads(shared);
+    }
+
+    /// Takes a message of its term.
+    pub fn step(&mut self, shared: &mut Shared, from: NodeId, body: Body) {
+        let Some(peer) = self.peers.get_mut(&from) else {
+            return;
+        };
+        match body {
+            Body::AppendAccepted { matched } if matched <= shared.log.last().index => {
+                peer.heard();
+                peer.accepted(matched);
+                self.advance_commit(shared);
+            }
+            Body::AppendRejected { prev, hint } => {
+                peer.heard();
+                // Where our terms exceed the hint's, the peer's log cannot agree: skip them whole.
+                let agreed = shared.log.newest_at_most(hint.index, hint.term);
+                peer.rejected(prev, agreed.index.min(hint.index));
+            }
+            Body::HeartbeatReply { round, last } if round <= self.round => {
+                peer.answered(round, last);
+                self.confirm_reads(shared);
+            }
+            Body::ReadIndex { id } => {
+                // One too many is like a lost message: its node asks again.
+                self.reads.add(Read { at: from, id });
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets a read of this replica wait for its confirmation.
+    pub fn read(&mut self, shared: &mut Shared, id: u64) {
+        let at = shared.id();
+        if !self.reads.add(Read { at, id }) {
+            shared.out.reads_lost.push(id);
+        }
+    }
+
+    /// Before its term's first commit a leader does not know how far its predecessors committed.
+    fn may_read(&self, shared: &Shared) -> bool {
+        shared.commit >= self.term_start
+    }
+
+    fn confirm_reads(&mut self, shared: &mut Shared) {
+        let (own, round) = (shared.id(), self.round);
+        let peers = &self.peers;
+        let confirmed = |id| {
+            if id == own { round } else { peers[&id].round() }
+        };
+        let reached = shared.voters.reached(confirmed);
+        let (index, reads) = self.reads.confirm(reached);
+        for Read { at, id } in reads {
+            if at == own {
+                shared.out.reads.push((id, index));
+            } else {
+                shared.send(at, Body::ReadIndexReply { id, index });
+            }
+        }
+    }
+
+    /// Commits what a quorum holds durably, itself counted like any other, if it is of this term:
+    /// an older entry that a quorum holds can still be overwritten (§5.4.2, figure 8).
+    pub fn advance_commit(&mut self, shared: &mut Shared) {
+        let (own, durable) = (shared.id(), shared.disk.durable());
+        let peers = &self.peers;
+        let matched = |id| {
+            if id == own {
+                durable
+            } else {
+                peers[&id].matched()
+            }
+        };
+        let reached = shared.voters.reached(matched);
+        if reached > shared.commit && shared.log.term_at(reached) == Some(shared.term) {
+            shared.commit_to(reached);
+        }
+    }
+
+    /// Sends every peer what it may be sent. What was proposed since the last time travels together.
+    pub fn replicate(&mut self, shared: &mut Shared) {
+        if self.reads.want_round() && self.may_read(shared) {
+            self.begin_round(shared);
+        }
+        for (id, peer) in &mut self.peers {
+            send_due(shared, *id, peer);
+            tell_commit(shared, *id, peer);
+        }
+    }
+
+    /// The transfer of a snapshot to `peer` ended.
+    pub fn snapshot_ended(&mut self, peer: NodeId, ok: bool) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.snapshot_ended(ok);
+        }
+    }
+
+    /// The reads of this replica that nobody will answer.
+    pub fn into_lost_reads(self, own: NodeId) -> Vec<u64> {
+        let reads = self.reads.into_all();
+        reads.filter(|read| read.at == own).map(|r| r.id).collect()
+    }
+
+    /// How far each peer has come.
+    pub fn progress(&self) -> BTreeMap<NodeId, PeerStatus> {
+        self.peers.iter().map(|(id, p)| (*id, p.status())).collect()
+    }
+}
+
+/// Sends what is due until nothing is.
+fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
+    loop {
+        let (base, last) = (shared.log.base().index, shared.log.last().index);
+        match peer.due(base + 1, last, shared.config.inflight_max) {
+            Due::Nothing => return,
+            Due::Snapshot => {
+                peer.await_snapshot(base);
+                shared.out.snapshots.push(id);
+            }
+            Due::Question => {
+                send_append(shared, id, peer.next() - 1, Vec::new());
+                peer.sent(0);
+            }
+            Due::Append => {
+                let bytes_max = shared.config.append_bytes_max;
+                let entries = shared.log.slice(peer.next(), last, bytes_max);
+                let (prev, count) = (peer.next() - 1, entries.len());
+                peer.tell(shared.commit.min(prev + count as u64));
+                send_append(shared, id, prev, entries);
+                peer.sent(count);
+            }
+        }
+    }
+}
+
+/// Lets a peer know of a commit that no append carried, before the next heartbeat: reads wait for it.
+fn tell_commit(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
+    let known = peer.matched().min(shared.commit);
+    if peer.is_streaming() && known >= shared.log.base().index && peer.tell(known) {
+        send_append(shared, id, peer.matched(), Vec::new());
+    }
+}
+
+fn send_append(shared: &mut Shared, to: NodeId, prev: Index, entries: Vec<Entry>) {
+    let term = shared.log.term_at(prev);
+    let term = term.expect("whom the log does not reach gets a snapshot");
+    let (prev, commit) = (LogPosition { term, index: prev }, shared.commit);
+    shared.send(
+        to,
+        Body::Append {
+            prev,
+            entries,
+            commit,
+        },
+    );
+}

@@ -1,0 +1,189 @@
+//! The outside of a replica: what its node calls.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::follower::Follower;
+use super::role::{Role, Turn};
+use super::shared::Shared;
+use super::{Config, NotLeader, ProposeError, Ready, Restored, Room, Status};
+use crate::rng::Rng;
+use crate::types::{Index, LogPosition, NodeId};
+
+/// A replica of one shard's log.
+#[derive(Debug)]
+pub struct Raft {
+    pub(super) shared: Shared,
+    pub(super) role: Role,
+}
+
+impl Raft {
+    /// A replica as its disk left it; it follows nobody yet. `rng` must differ from one start of a
+    /// node to the next: the numbers of its questions are drawn from it. Panics if `config` or
+    /// `restored` contradict themselves.
+    pub fn new(config: Config, restored: Restored, rng: Rng) -> Raft {
+        let shared = Shared::new(config, restored, rng);
+        let role = Role::Follower(Follower::new(None, shared.commit));
+        Raft { shared, role }
+    }
+
+    /// A step of time.
+    pub fn tick(&mut self) {
+        let shared = &mut self.shared;
+        let turn = match &mut self.role {
+            Role::Leader(leader) => {
+                if leader.tick(shared) {
+                    Turn::Stay
+                } else {
+                    let (term, leader) = (shared.term, None);
+                    Turn::Follow { term, leader }
+                }
+            }
+            // While its own vote is on the way to the disk nobody has had a chance to answer.
+            Role::Candidate(candidate) if !candidate.has_asked() => Turn::Stay,
+            _ => {
+                shared.elapsed += 1;
+                if shared.elapsed >= shared.timeout {
+                    Turn::AskAround
+                } else {
+                    Turn::Stay
+                }
+            }
+        };
+        self.turn(turn);
+    }
+
+    /// Asks now, without waiting for a timeout, whether an election would be won, and stands if so.
+    /// Nothing happens on a leader.
+    pub fn campaign(&mut self) {
+        if !matches!(self.role, Role::Leader(_)) {
+            self.turn(Turn::AskAround);
+        }
+    }
+
+    /// Puts a command, which is not empty, into the log. It is done once `Ready::apply` brings it
+    /// back at this very position; if another term's entry comes at its index it never will be.
+    pub fn propose(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
+        let leader = self.leader();
+        match &mut self.role {
+            Role::Leader(role) => role.propose(&mut self.shared, data),
+            _ => Err(ProposeError::NotLeader { leader }),
+        }
+    }
+
+    /// Asks at which applied index a linearizable read that begins now may be served. The answer is
+    /// in `Ready::reads` or `Ready::reads_lost`; a follower's may never come when messages are
+    /// lost. `id` is the caller's own; each read has its own.
+    pub fn read(&mut self, id: u64) -> Result<(), NotLeader> {
+        match &mut self.role {
+            Role::Leader(leader) => {
+                leader.read(&mut self.shared, id);
+                Ok(())
+            }
+            Role::Follower(follower) => follower.read(&mut self.shared, id),
+            Role::PreCandidate(_) | Role::Candidate(_) => Err(NotLeader),
+        }
+    }
+
+    /// Takes the work that has accumulated, as far as there is room for it.
+    pub fn ready(&mut self, room: Room) -> Ready {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.replicate(&mut self.shared);
+        }
+        let shared = &mut self.shared;
+        let mut ready = std::mem::take(&mut shared.out);
+        if room.persist {
+            ready.persist = shared.disk.next_batch(shared.hard_state(), &shared.log);
+        }
+        ready.apply = shared.next_applicable(room.apply_bytes);
+        ready
+    }
+
+    /// The batch of this ticket is durable. Panics on any other ticket than the last one handed out.
+    pub fn persisted(&mut self, ticket: u64) {
+        self.shared.disk.complete(ticket);
+        let turn = match &mut self.role {
+            Role::Follower(follower) => {
+                follower.keep_promises(&mut self.shared);
+                Turn::Stay
+            }
+            Role::PreCandidate(_) => Turn::Stay,
+            Role::Candidate(candidate) => candidate.persisted(&mut self.shared),
+            Role::Leader(leader) => {
+                leader.advance_commit(&mut self.shared);
+                Turn::Stay
+            }
+        };
+        self.turn(turn);
+    }
+
+    /// The state machine has applied everything up to `index`. Panics if it was not given that yet.
+    pub fn applied(&mut self, index: Index) {
+        assert!(index <= self.shared.handed, "{index} was never handed out");
+        self.shared.applied = self.shared.applied.max(index);
+    }
+
+    /// Forgets the entries up to `index`, which the state machine holds durably. Peers that need
+    /// them get a snapshot from now on.
+    pub fn compact(&mut self, index: Index) {
+        assert!(index <= self.shared.applied, "{index} is not applied");
+        if index > self.shared.log.base().index {
+            self.shared.log.compact(index);
+        }
+    }
+
+    /// The state machine has jumped to `base` by a snapshot from a peer, durably. Entries after it
+    /// stay if the log has it; else the log begins anew there. Does nothing if `base` was applied.
+    pub fn install(&mut self, base: LogPosition) {
+        if base.term > self.shared.term {
+            // What the leader of an older term was about to hear would no longer be true.
+            let (term, leader) = (base.term, None);
+            self.turn(Turn::Follow { term, leader });
+        }
+        if !self.shared.install(base) {
+            return;
+        }
+        if let Role::Follower(follower) = &mut self.role {
+            follower.installed(&mut self.shared);
+        }
+    }
+
+    /// The transfer of a snapshot to `peer`, which `Ready::snapshots` named, ended: `ok` if the
+    /// peer has installed it.
+    pub fn snapshot_ended(&mut self, peer: NodeId, ok: bool) {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.snapshot_ended(peer, ok);
+        }
+    }
+
+    /// Who leads the term, as far as is known.
+    pub fn leader(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Follower(follower) => follower.leader(),
+            Role::Leader(_) => Some(self.shared.id()),
+            Role::PreCandidate(_) | Role::Candidate(_) => None,
+        }
+    }
+
+    /// What this replica looks like.
+    pub fn status(&self) -> Status {
+        let shared = &self.shared;
+        Status {
+            id: shared.id(),
+            term: shared.term,
+            vote: shared.vote,
+            role: self.role.name(),
+            leader: self.leader(),
+            commit: shared.commit,
+            applied: shared.applied,
+            durable: shared.disk.durable(),
+            last: shared.log.last(),
+            first: shared.log.base().index + 1,
+            progress: match &self.role {
+                Role::Leader(leader) => leader.progress(),
+                _ => BTreeMap::new(),
+            },
+        }
+    }
+}

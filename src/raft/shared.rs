@@ -1,0 +1,183 @@
+//! What a replica has in every role.
+
+use super::log::Log;
+use super::persist::Disk;
+use super::quorum::Voters;
+use super::{Body, Config, Entry, HardState, Message, Ready, Restored};
+use crate::rng::Rng;
+use crate::types::{Index, LogPosition, NodeId, Term};
+
+/// The state that outlives a role.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub config: Config,
+    pub voters: Voters,
+    pub rng: Rng,
+    /// The latest term seen.
+    pub term: Term,
+    /// Whom this replica voted for in that term.
+    pub vote: Option<NodeId>,
+    pub log: Log,
+    pub disk: Disk,
+    /// Everything up to here is committed: it is in the log of every leader to come.
+    pub commit: Index,
+    /// The state machine has been given everything up to here,
+    pub handed: Index,
+    /// and has applied everything up to here.
+    pub applied: Index,
+    /// Ticks since the role began, or since a leader was heard or a vote was granted.
+    pub elapsed: u32,
+    /// The number of ticks after which a replica without a leader stands for election.
+    pub timeout: u32,
+    /// What has accumulated for the next `ready`.
+    pub out: Ready,
+}
+
+impl Shared {
+    /// The state of a replica that has just started.
+    pub fn new(config: Config, restored: Restored, rng: Rng) -> Self {
+        config.assert_sound();
+        let Restored {
+            hard_state,
+            base,
+            entries,
+        } = restored;
+        let log = Log::new(base, entries);
+        let mut shared = Shared {
+            voters: Voters::new(config.voters.iter().copied()),
+            disk: Disk::new(hard_state, log.last().index),
+            term: hard_state.term,
+            vote: hard_state.vote,
+            commit: base.index,
+            handed: base.index,
+            applied: base.index,
+            elapsed: 0,
+            timeout: 0,
+            out: Ready::default(),
+            config,
+            rng,
+            log,
+        };
+        // A snapshot of a later term may have become durable before that term did.
+        shared.enter_term(hard_state.term.max(shared.log.last().term));
+        shared.restart_timer();
+        shared
+    }
+
+    /// This replica's id.
+    pub fn id(&self) -> NodeId {
+        self.config.id
+    }
+
+    /// The term and vote as they should be on disk.
+    pub fn hard_state(&self) -> HardState {
+        HardState {
+            term: self.term,
+            vote: self.vote,
+        }
+    }
+
+    /// Whether term and vote are on disk: only then may this replica make a promise in the term.
+    pub fn may_promise(&self) -> bool {
+        self.disk.hard_state() == self.hard_state()
+    }
+
+    /// Enters `term`; in a new one no vote has been given. Panics if it is an earlier one.
+    pub fn enter_term(&mut self, term: Term) {
+        assert!(term >= self.term, "from term {} to {term}", self.term);
+        if term > self.term {
+            self.term = term;
+            self.vote = None;
+        }
+    }
+
+    /// Starts waiting anew, for a random time: replicas that wait equally long would stand against
+    /// each other for ever (§5.2).
+    pub fn restart_timer(&mut self) {
+        let ticks = u64::from(self.config.election_ticks);
+        self.elapsed = 0;
+        self.timeout = self.rng.between(ticks, 2 * ticks - 1) as u32;
+    }
+
+    /// Says something in the present term.
+    pub fn send(&mut self, to: NodeId, body: Body) {
+        self.send_in(self.term, to, body);
+    }
+
+    /// Says something about `term`.
+    pub fn send_in(&mut self, term: Term, to: NodeId, body: Body) {
+        let from = self.id();
+        self.out.send.push(Message {
+            from,
+            to,
+            term,
+            body,
+        });
+    }
+
+    /// Says the same to all other voters.
+    pub fn broadcast_in(&mut self, term: Term, body: &Body) {
+        let others: Vec<NodeId> = self.voters.others(self.id()).collect();
+        for to in others {
+            self.send_in(term, to, body.clone());
+        }
+    }
+
+    /// Everything up to `index` is committed. Panics if the log does not have it.
+    pub fn commit_to(&mut self, index: Index) {
+        assert!(index <= self.log.last().index, "commit beyond the log");
+        self.commit = self.commit.max(index);
+    }
+
+    /// Makes the log agree with a leader's: `entries` follow `prev`, which is in the log. What
+    /// conflicts is dropped, what is there already stays (§5.3). Returns false, changing nothing,
+    /// if an entry up to `certain` would have to change: no leader may ask for that.
+    pub fn absorb(&mut self, entries: Vec<Entry>, certain: Index) -> bool {
+        let Some(new) = entries.iter().position(|entry| !self.log.has(entry.at)) else {
+            return true;
+        };
+        let from = entries[new].at.index;
+        if from <= self.log.last().index {
+            if from <= certain {
+                return false;
+            }
+            self.log.truncate(from);
+            self.disk.overwritten(from);
+        }
+        for entry in entries.into_iter().skip(new) {
+            self.log.append(entry);
+        }
+        true
+    }
+
+    /// The next committed entries for the state machine. Only what is durable here as well: else
+    /// the state machine could become durable at a point that this replica's log has not reached.
+    pub fn next_applicable(&mut self, bytes_max: usize) -> Vec<Entry> {
+        let end = self.commit.min(self.disk.durable());
+        if bytes_max == 0 || self.handed >= end {
+            return Vec::new();
+        }
+        let entries = self.log.slice(self.handed + 1, end, bytes_max);
+        self.handed += entries.len() as u64;
+        entries
+    }
+
+    /// The state machine jumped to `base` by a snapshot. Returns false if it was there already.
+    pub fn install(&mut self, base: LogPosition) -> bool {
+        if base.index <= self.applied {
+            return false;
+        }
+        let kept = self.log.has(base);
+        if kept {
+            self.log.compact(base.index);
+        } else {
+            assert!(base.index > self.commit, "{base} contradicts the log");
+            self.log = Log::new(base, Vec::new());
+        }
+        self.disk.installed(base, kept);
+        self.commit = self.commit.max(base.index);
+        self.handed = self.handed.max(base.index);
+        self.applied = base.index;
+        true
+    }
+}
