@@ -1,8 +1,10 @@
 //! SisyphusDB: a distributed, strongly consistent key-value store that its users can believe.
 
+pub mod check;
 pub mod codec;
 pub mod config;
 pub mod env;
+pub mod history;
 pub mod machine;
 pub mod raft;
 pub mod rng;
