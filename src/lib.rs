@@ -6,6 +6,7 @@ pub mod config;
 pub mod env;
 pub mod history;
 pub mod machine;
+pub mod node;
 pub mod raft;
 pub mod rng;
 pub mod rpc;

@@ -46,7 +46,7 @@ mod writer;
 
 pub use error::WalError;
 pub use record::{PAYLOAD_BYTES_MAX, Record, SegmentId};
-pub use recovery::Recovered;
+pub use recovery::{Placed, Recovered};
 pub use writer::Wal;
 
 #[cfg(test)]

@@ -13,10 +13,21 @@ use crate::env::{Disk, File};
 /// What a log held when it was opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// All records in the order in which they were appended, with the segments they are in.
-    pub records: Vec<(SegmentId, Record)>,
+    /// All records, in the order in which they were appended.
+    pub records: Vec<Placed>,
     /// Bytes of the torn tail that was left behind: written before the last crash, never promised.
     pub torn_bytes: u64,
+}
+
+/// A record and where it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The segment; its `Display` is the file's name.
+    pub segment: SegmentId,
+    /// The record's first byte in the file.
+    pub offset: u64,
+    /// The record.
+    pub record: Record,
 }
 
 /// The segments that are there, as far as the writer must know.
@@ -136,7 +147,11 @@ impl Segment {
         while promised != Some(offset as u64) {
             match self.record_at(offset) {
                 Ok(parsed) => {
-                    into.records.push((self.header.sequence, parsed.record));
+                    into.records.push(Placed {
+                        segment: self.header.sequence,
+                        offset: offset as u64,
+                        record: parsed.record,
+                    });
                     offset += parsed.length;
                 }
                 Err(what) if promised.is_some() || self.was_durable(offset) => {

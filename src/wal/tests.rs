@@ -13,7 +13,12 @@ const SHARD: ShardId = ShardId(1);
 async fn open(disk: &MemDisk) -> Result<(Wal, Vec<Vec<u8>>), WalError> {
     let (wal, recovered) = Wal::open(Arc::new(disk.clone()), "log", 256).await?;
     let payloads = recovered.records.into_iter();
-    Ok((wal, payloads.map(|(_, r)| r.payload.to_vec()).collect()))
+    Ok((
+        wal,
+        payloads
+            .map(|found| found.record.payload.to_vec())
+            .collect(),
+    ))
 }
 
 #[test]

@@ -100,6 +100,12 @@ impl Wal {
         self.current.header.sequence
     }
 
+    /// The oldest segment that is there.
+    pub fn first_segment(&self) -> SegmentId {
+        let closed = self.closed.front();
+        closed.map_or(self.segment(), |(oldest, _)| *oldest)
+    }
+
     /// Bytes of the log on the disk, without torn tails.
     pub fn bytes(&self) -> u64 {
         let closed: u64 = self.closed.iter().map(|(_, bytes)| bytes).sum();

@@ -1,0 +1,130 @@
+//! The records of a Raft log. All numbers are little-endian.
+//!
+//! ```text
+//! kind            payload
+//! 1  head         term u64 · vote u64 · base term u64 · base index u64 · last term u64 · last index u64
+//! 2  hard state   term u64 · vote u64
+//! 3  reset        term u64 · index u64                  the log begins anew after this position
+//! 4  entry        term u64 · index u64 · data           and everything behind this index is gone
+//! 5  compact      term u64 · index u64                  the entries up to this position are not needed
+//! ```
+//!
+//! A vote of 0 is none.
+
+use super::tail::Head;
+use crate::{
+    codec::{DecodeError, Decoder},
+    raft::{Entry, HardState},
+    types::{LogPosition, NodeId, ShardId},
+    wal::{Record, Wal},
+};
+
+/// No log ever reaches this index; counting on from there cannot wrap.
+const INDEX_MAX: u64 = u64::MAX >> 1;
+
+const HEAD: u8 = 1;
+const HARD_STATE: u8 = 2;
+const RESET: u8 = 3;
+const ENTRY: u8 = 4;
+const COMPACT: u8 = 5;
+
+/// One change of a shard's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Repeats where the log stands, at the beginning of a segment.
+    Head(Head),
+    /// A new term or vote.
+    HardState(HardState),
+    /// The log begins anew after this position.
+    Reset(LogPosition),
+    /// An entry, which replaces everything from its index on.
+    Entry(Entry),
+    /// The entries up to here are not needed.
+    Compact(LogPosition),
+}
+
+impl Change {
+    /// Writes the change into the next batch.
+    pub(super) fn append(&self, wal: &mut Wal, shard: ShardId) {
+        match self {
+            Change::Head(head) => {
+                let hard_state = numbers(hard_state_out(head.hard_state));
+                let (base, last) = (position_out(head.base), position_out(head.last));
+                wal.append(HEAD, shard, &[&hard_state, &numbers(base), &numbers(last)]);
+            }
+            Change::HardState(hard_state) => {
+                wal.append(HARD_STATE, shard, &[&numbers(hard_state_out(*hard_state))]);
+            }
+            Change::Reset(base) => wal.append(RESET, shard, &[&numbers(position_out(*base))]),
+            Change::Entry(entry) => append_entry(wal, shard, entry),
+            Change::Compact(base) => wal.append(COMPACT, shard, &[&numbers(position_out(*base))]),
+        }
+    }
+
+    /// Reads a record. An entry's data is a slice of the payload.
+    pub(super) fn decode(record: &Record) -> Result<Change, DecodeError> {
+        let mut input = Decoder::new(record.payload.clone());
+        let change = match record.kind {
+            HEAD => Change::Head(Head {
+                hard_state: hard_state_in(&mut input)?,
+                base: position_in(&mut input)?,
+                last: position_in(&mut input)?,
+            }),
+            HARD_STATE => Change::HardState(hard_state_in(&mut input)?),
+            RESET => Change::Reset(position_in(&mut input)?),
+            ENTRY => Change::Entry(Entry {
+                at: position_in(&mut input)?,
+                data: input.take(input.remaining(), "an entry's data")?,
+            }),
+            COMPACT => Change::Compact(position_in(&mut input)?),
+            _ => return Err(input.error("a record of unknown kind")),
+        };
+        input.finish()?;
+        Ok(change)
+    }
+}
+
+/// Writes an entry into the next batch; its data is copied once, into the batch.
+pub(super) fn append_entry(wal: &mut Wal, shard: ShardId, entry: &Entry) {
+    wal.append(
+        ENTRY,
+        shard,
+        &[&numbers(position_out(entry.at)), &entry.data],
+    );
+}
+
+fn numbers(pair: [u64; 2]) -> [u8; 16] {
+    let mut out = [0; 16];
+    for (slot, number) in out.chunks_exact_mut(8).zip(pair) {
+        slot.copy_from_slice(&number.to_le_bytes());
+    }
+    out
+}
+
+fn hard_state_out(hard_state: HardState) -> [u64; 2] {
+    let vote = hard_state.vote.map_or(0, |node| node.0);
+    [hard_state.term, vote]
+}
+
+fn hard_state_in(input: &mut Decoder) -> Result<HardState, DecodeError> {
+    let term = input.u64("a term")?;
+    let vote = Some(input.u64("a vote")?).filter(|vote| *vote != 0);
+    Ok(HardState {
+        term,
+        vote: vote.map(NodeId),
+    })
+}
+
+fn position_out(at: LogPosition) -> [u64; 2] {
+    [at.term, at.index]
+}
+
+/// A position; an index that could wrap is refused.
+fn position_in(input: &mut Decoder) -> Result<LogPosition, DecodeError> {
+    let term = input.u64("a position's term")?;
+    let index = input.u64("a position's index")?;
+    if index > INDEX_MAX {
+        return Err(input.error("an index beyond all bounds"));
+    }
+    Ok(LogPosition { term, index })
+}

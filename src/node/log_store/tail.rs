@@ -1,0 +1,117 @@
+//! What the store remembers of a shard's log: its ends, and which segments its entries are in.
+
+use std::collections::VecDeque;
+
+use crate::{
+    raft::HardState,
+    types::{Index, LogPosition},
+    wal::SegmentId,
+};
+
+/// Where a shard's log stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Term and vote.
+    pub hard_state: HardState,
+    /// The entry before the first one that is needed.
+    pub base: LogPosition,
+    /// The last entry, or the base if there is none behind it.
+    pub last: LogPosition,
+}
+
+/// A shard's log, without its entries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tail {
+    pub hard_state: HardState,
+    pub base: LogPosition,
+    /// The last entry, or the base if there is none behind it.
+    pub last: LogPosition,
+    /// Which segments the entries behind the base are in: each span reaches to the next one's first
+    /// entry, the last one to the end. Segments and indexes rise.
+    spans: VecDeque<Span>,
+}
+
+/// Consecutive entries in one segment.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    segment: SegmentId,
+    first: Index,
+}
+
+impl Tail {
+    /// The tail of a log whose entries up to `head.last` are in segments that are gone.
+    pub(super) fn from_head(head: Head) -> Tail {
+        Tail {
+            hard_state: head.hard_state,
+            base: head.base,
+            last: head.last,
+            spans: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn head(&self) -> Head {
+        Head {
+            hard_state: self.hard_state,
+            base: self.base,
+            last: self.last,
+        }
+    }
+
+    /// The log begins anew after `base`.
+    pub(super) fn reset(&mut self, base: LogPosition) {
+        self.base = base;
+        self.last = base;
+        self.spans.clear();
+    }
+
+    /// Puts an entry into its place, which is in `segment`; everything behind it is gone. Refuses
+    /// one that does not fit.
+    pub(super) fn put(&mut self, at: LogPosition, segment: SegmentId) -> Result<(), &'static str> {
+        if at.index <= self.base.index {
+            return Err("an entry in the place of a compacted one");
+        }
+        if at.index > self.last.index + 1 {
+            return Err("entries are missing before this one");
+        }
+        if at.index == self.last.index + 1 && at.term < self.last.term {
+            return Err("an entry of an older term than the one before");
+        }
+        while self.spans.back().is_some_and(|span| span.first >= at.index) {
+            self.spans.pop_back();
+        }
+        if self.spans.back().is_none_or(|span| span.segment != segment) {
+            let first = at.index;
+            self.spans.push_back(Span { segment, first });
+        }
+        self.last = at;
+        Ok(())
+    }
+
+    /// The entries up to `base` are not needed. Refuses a base that the log does not have.
+    pub(super) fn compact(&mut self, base: LogPosition) -> Result<(), &'static str> {
+        if base.index < self.base.index {
+            return Err("a compaction that goes back");
+        }
+        if base.index > self.last.index || (base.index == self.last.index && base != self.last) {
+            return Err("a compaction of entries that are not there");
+        }
+        self.base = base;
+        if base == self.last {
+            self.spans.clear();
+        }
+        // A span is done when the next one begins at the first needed entry or before.
+        while self
+            .spans
+            .get(1)
+            .is_some_and(|next| next.first <= base.index + 1)
+        {
+            self.spans.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The oldest segment with a needed entry.
+    pub(super) fn first_segment(&self) -> Option<SegmentId> {
+        self.spans.front().map(|span| span.segment)
+    }
+}
