@@ -257,7 +257,7 @@ fn a_compacted_log_stays_small() {
         );
         store.compact(other, at(1, 1)).await.unwrap();
         assert!(store.bytes() < 6_000, "{} bytes", store.bytes());
-        assert!(disk.list("raft").await.unwrap().len() < 8);
+        assert!(disk.list("raft").await.unwrap().len() < 12);
         let (store, found) = open(&disk.restart()).await;
         assert_eq!(last(&found[&SHARD]), at(1, 1_000));
         assert_eq!(found[&SHARD].base, at(1, 980));
