@@ -93,16 +93,22 @@ impl Follower {
                 entries,
                 commit,
             } => self.append(shared, from, prev, entries, commit),
-            Body::Heartbeat { commit, round } => {
-                shared.commit_to(commit.min(self.verified));
-                let last = shared.disk.durable();
-                shared.send(from, Body::HeartbeatReply { round, last });
-            }
+            Body::Heartbeat { commit, round } => self.heartbeat(shared, from, commit, round),
             Body::ReadIndexReply { id, index } if self.leader == Some(from) => {
                 self.read_confirmed(shared, id, index);
             }
             _ => {}
         }
+    }
+
+    fn heartbeat(&mut self, shared: &mut Shared, from: NodeId, commit: Index, round: u64) {
+        // The leader says so only of what this replica vouched for in this term, be it before it
+        // crashed, and remembers better than the role does.
+        let known = commit.min(shared.log.last().index);
+        self.verified = self.verified.max(known);
+        shared.commit_to(known);
+        let last = shared.disk.durable();
+        shared.send(from, Body::HeartbeatReply { round, last });
     }
 
     fn append(

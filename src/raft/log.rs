@@ -135,6 +135,11 @@ impl Log {
             .collect()
     }
 
+    /// All entries.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.slots.iter().map(|slot| &slot.entry)
+    }
+
     /// What the entries after `after` and up to `to` weigh together, as far as they are here.
     pub fn bytes_between(&self, after: Index, to: Index) -> u64 {
         let count = |index: Index| {

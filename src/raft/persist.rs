@@ -41,12 +41,16 @@ struct Batch {
 
 impl Disk {
     /// A disk that holds what a log was restored from.
-    pub fn new(hard_state: HardState, last: Index) -> Self {
+    pub fn new(hard_state: HardState, log: &Log) -> Self {
+        let (base, last) = (log.base(), log.last());
+        // Nothing after the base may mean that the log on disk does not even reach it: a snapshot
+        // was durable in the state machine, and the power failed before the log began anew.
+        let may_gap = base == last && base.index > 0;
         Disk {
             hard_state,
-            durable: last,
-            written: last,
-            reset: None,
+            durable: last.index,
+            written: last.index,
+            reset: may_gap.then_some(base),
             open: None,
             tickets: 0,
         }

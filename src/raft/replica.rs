@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::follower::Follower;
 use super::role::{Role, Turn};
 use super::shared::Shared;
-use super::{Config, NotLeader, ProposeError, Ready, Restored, Room, Status};
+use super::{Config, Entry, NotLeader, ProposeError, Ready, Restored, Room, Status};
 use crate::rng::Rng;
 use crate::types::{Index, LogPosition, NodeId};
 
@@ -164,6 +164,11 @@ impl Raft {
             Role::Leader(_) => Some(self.shared.id()),
             Role::PreCandidate(_) | Role::Candidate(_) => None,
         }
+    }
+
+    /// The entries that the log in memory holds, from `Status::first` to `Status::last`.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.shared.log.iter()
     }
 
     /// What this replica looks like.

@@ -45,7 +45,7 @@ impl Shared {
         let log = Log::new(base, entries);
         let mut shared = Shared {
             voters: Voters::new(config.voters.iter().copied()),
-            disk: Disk::new(hard_state, log.last().index),
+            disk: Disk::new(hard_state, &log),
             term: hard_state.term,
             vote: hard_state.vote,
             commit: base.index,

@@ -1,0 +1,340 @@
+//! Replicas with their disks and state machines, the network, and the steps that they can take.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use sisyphus::raft::{
+    Config, Entry, HardState, Message, NotLeader, Persist, ProposeError, Raft, Restored, RoleName,
+    Room,
+};
+use sisyphus::rng::Rng;
+use sisyphus::types::{Index, LogPosition, NodeId};
+
+use crate::oracle::Oracle;
+
+/// What survives a loss of power: the log's file. It may lag behind the state machine, which is
+/// durable on its own.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    pub hard_state: HardState,
+    base: LogPosition,
+    entries: Vec<Entry>,
+}
+
+/// A replica with its disk and its state machine.
+pub struct Replica {
+    /// The core; none while the process is down.
+    pub raft: Option<Raft>,
+    pub image: Image,
+    /// The batch that is being written.
+    pub writing: Option<Persist>,
+    /// Where the state machine stands, and where it would stand after a crash.
+    pub applied: LogPosition,
+    pub flushed: LogPosition,
+    config: Config,
+    starts: u64,
+}
+
+/// A snapshot on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Transfer {
+    pub from: NodeId,
+    pub to: NodeId,
+    /// The start of the sending process, which forgets its transfers when it crashes.
+    start: u64,
+    base: LogPosition,
+}
+
+/// Everything there is.
+pub struct Cluster {
+    pub replicas: BTreeMap<NodeId, Replica>,
+    pub network: Vec<Message>,
+    pub transfers: Vec<Transfer>,
+    pub oracle: Oracle,
+    /// Which side of a partition each replica is on; none means all together.
+    pub sides: BTreeMap<NodeId, u8>,
+    rng: Rng,
+    reads: u64,
+}
+
+impl Image {
+    /// The position of the entry at `index`, if the log has it.
+    fn at(&self, index: Index) -> Option<LogPosition> {
+        if index == self.base.index {
+            return Some(self.base);
+        }
+        let offset = index.checked_sub(self.base.index + 1)?;
+        self.entries.get(offset as usize).map(|entry| entry.at)
+    }
+
+    /// Whether the log has `position`.
+    pub fn has(&self, position: LogPosition) -> bool {
+        self.at(position.index) == Some(position)
+    }
+
+    /// Writes a batch, or of its entries only the first `count`.
+    fn write(&mut self, batch: &Persist, count: usize) {
+        if let Some(hard_state) = batch.hard_state {
+            self.hard_state = hard_state;
+        }
+        if let Some(base) = batch.reset {
+            self.base = base;
+            self.entries.clear();
+        }
+        for entry in &batch.entries[..count.min(batch.entries.len())] {
+            let kept = entry.at.index - self.base.index - 1;
+            assert!(kept <= self.entries.len() as u64, "a gap in the file");
+            self.entries.truncate(kept as usize);
+            self.entries.push(entry.clone());
+        }
+    }
+
+    /// What a replica begins with whose state machine stands at `base`.
+    fn restored(&self, base: LogPosition) -> Restored {
+        let after = self.entries.iter().filter(|e| e.at.index > base.index);
+        Restored {
+            hard_state: self.hard_state,
+            base,
+            entries: if self.has(base) {
+                after.cloned().collect()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+}
+
+impl Replica {
+    /// Whether the replica would still have the entry at `position` after a crash.
+    pub fn has_durably(&self, position: LogPosition) -> bool {
+        self.flushed.index >= position.index || self.image.has(position)
+    }
+}
+
+impl Cluster {
+    /// Replicas 1 to `count` with empty disks, not started yet.
+    pub fn new(count: u64, seed: u64, configure: impl Fn(&mut Config)) -> Self {
+        let voters: Vec<NodeId> = (1..=count).map(NodeId).collect();
+        let replica = |id: NodeId| {
+            let mut config = Config {
+                id,
+                voters: voters.clone(),
+                heartbeat_ticks: 1,
+                election_ticks: 3,
+                append_bytes_max: 200,
+                inflight_max: 3,
+                uncommitted_bytes_max: 2000,
+            };
+            configure(&mut config);
+            Replica {
+                raft: None,
+                image: Image::default(),
+                writing: None,
+                applied: LogPosition::default(),
+                flushed: LogPosition::default(),
+                config,
+                starts: 0,
+            }
+        };
+        Cluster {
+            replicas: voters.iter().map(|id| (*id, replica(*id))).collect(),
+            network: Vec::new(),
+            transfers: Vec::new(),
+            oracle: Oracle::new(count),
+            sides: BTreeMap::new(),
+            rng: Rng::new(seed),
+            reads: 0,
+        }
+    }
+
+    pub fn ids(&self) -> Vec<NodeId> {
+        self.replicas.keys().copied().collect()
+    }
+
+    /// The replica that leads the latest term, if any is up.
+    pub fn some_leader(&self) -> Option<NodeId> {
+        let up = self.replicas.values().filter_map(|r| r.raft.as_ref());
+        let leaders = up.map(Raft::status).filter(|s| s.role == RoleName::Leader);
+        leaders.max_by_key(|s| s.term).map(|s| s.id)
+    }
+
+    fn replica(&mut self, id: NodeId) -> &mut Replica {
+        self.replicas.get_mut(&id).expect("a replica of this id")
+    }
+
+    /// The core of a replica that is up.
+    pub fn raft(&mut self, id: NodeId) -> Option<&mut Raft> {
+        self.replica(id).raft.as_mut()
+    }
+
+    /// Starts a process on whatever its disk holds.
+    pub fn start(&mut self, id: NodeId) {
+        let rng = self.rng.clone();
+        let replica = self.replica(id);
+        if replica.raft.is_some() {
+            return;
+        }
+        replica.starts += 1;
+        let rng = rng.fork(&format!("{id} start {}", replica.starts));
+        let restored = replica.image.restored(replica.flushed);
+        replica.applied = replica.flushed;
+        replica.raft = Some(Raft::new(replica.config.clone(), restored, rng));
+        self.oracle.started(id);
+        self.observe(id);
+    }
+
+    /// Power is lost; of the batch that was being written, the first `written` entries survive.
+    pub fn crash(&mut self, id: NodeId, written: Option<usize>) {
+        let replica = self.replica(id);
+        if let (Some(batch), Some(count)) = (replica.writing.take(), written) {
+            replica.image.write(&batch, count);
+        }
+        replica.raft = None;
+        self.oracle.crashed(id);
+    }
+
+    pub fn tick(&mut self, id: NodeId) {
+        if let Some(raft) = self.raft(id) {
+            raft.tick();
+            self.observe(id);
+        }
+    }
+
+    #[allow(dead_code)]
+    pub fn campaign(&mut self, id: NodeId) {
+        if let Some(raft) = self.raft(id) {
+            raft.campaign();
+            self.observe(id);
+        }
+    }
+
+    pub fn propose(
+        &mut self,
+        id: NodeId,
+        data: Bytes,
+    ) -> Option<Result<LogPosition, ProposeError>> {
+        let result = self.raft(id)?.propose(data);
+        self.observe(id);
+        Some(result)
+    }
+
+    /// Begins a linearizable read; returns how it is called.
+    pub fn read(&mut self, id: NodeId) -> Option<Result<u64, NotLeader>> {
+        self.reads += 1;
+        let read = self.reads;
+        let result = self.raft(id)?.read(read);
+        if result.is_ok() {
+            self.oracle.read_began(id, read);
+        }
+        Some(result.map(|()| read))
+    }
+
+    /// Hands a message to its receiver, unless that is down or on the other side.
+    pub fn deliver(&mut self, message: Message) {
+        let side = |id| self.sides.get(&id).copied();
+        if side(message.from) != side(message.to) {
+            return;
+        }
+        let to = message.to;
+        if let Some(raft) = self.raft(to) {
+            raft.step(message);
+            self.observe(to);
+        }
+    }
+
+    /// The batch that is being written becomes durable.
+    pub fn persisted(&mut self, id: NodeId) {
+        let replica = self.replica(id);
+        if let (Some(batch), Some(raft)) = (replica.writing.take(), &mut replica.raft) {
+            replica.image.write(&batch, usize::MAX);
+            raft.persisted(batch.ticket);
+            self.observe(id);
+        }
+    }
+
+    /// The state machine becomes durable, and the log forgets all but the last `kept` entries of
+    /// what it holds.
+    pub fn flush(&mut self, id: NodeId, kept: u64) {
+        let replica = self.replica(id);
+        if let Some(raft) = &mut replica.raft {
+            replica.flushed = replica.applied;
+            raft.compact(replica.flushed.index.saturating_sub(kept));
+            self.observe(id);
+        }
+    }
+
+    /// A transfer ends, by the installation of the snapshot or without.
+    pub fn end_transfer(&mut self, transfer: Transfer, ok: bool) {
+        let Transfer { from, to, base, .. } = transfer;
+        let receiver = self.replica(to);
+        let mut installed = false;
+        if let (true, Some(raft)) = (ok, &mut receiver.raft) {
+            installed = true;
+            if base.index > receiver.applied.index {
+                receiver.applied = base;
+                receiver.flushed = base;
+                raft.install(base);
+                self.oracle.tally.installed += 1;
+                self.observe(to);
+            }
+        }
+        let sender = self.replica(from);
+        let same = sender.starts == transfer.start;
+        if let (true, Some(raft)) = (same, &mut sender.raft) {
+            raft.snapshot_ended(to, installed);
+            self.observe(from);
+        }
+    }
+
+    /// Takes what a replica has ready, and does what needs no time of its own. Returns whether
+    /// there was anything.
+    pub fn pump(&mut self, id: NodeId, apply_bytes: usize) -> bool {
+        let replica = self.replica(id);
+        let Some(raft) = &mut replica.raft else {
+            return false;
+        };
+        let persist = replica.writing.is_none();
+        let ready = raft.ready(Room {
+            persist,
+            apply_bytes,
+        });
+        let idle = ready == Default::default();
+        for entry in &ready.apply {
+            assert_eq!(
+                entry.at.index,
+                replica.applied.index + 1,
+                "applied in order"
+            );
+            replica.applied = entry.at;
+        }
+        raft.applied(replica.applied.index);
+        let (start, base) = (replica.starts, replica.applied);
+        let mut overwrites = false;
+        if let Some(batch) = ready.persist {
+            let first = batch.entries.first();
+            overwrites = first.is_some_and(|e| replica.image.at(e.at.index).is_some());
+            replica.writing = Some(batch);
+        }
+        self.oracle.tally.overwritten += u64::from(overwrites);
+        for peer in ready.snapshots {
+            self.transfers.push(Transfer {
+                from: id,
+                to: peer,
+                start,
+                base,
+            });
+        }
+        self.oracle.applied(id, &ready.apply);
+        self.oracle.reads_ended(&ready.reads, &ready.reads_lost);
+        for message in ready.send {
+            self.oracle.sent(&message, &self.replicas);
+            self.network.push(message);
+        }
+        self.observe(id);
+        !idle
+    }
+
+    fn observe(&mut self, id: NodeId) {
+        self.oracle.observe(id, &self.replicas);
+    }
+}
