@@ -22,6 +22,9 @@ pub struct Restored {
     /// The entries after `base`, consecutive. None of a log that lacks `base` itself: a snapshot may
     /// have become durable in the state machine before the log was made to begin after it.
     pub entries: Vec<Entry>,
+    /// How far the state machine had come, durably: at least `base`, which 0 stands for, and within
+    /// the log. It is not applied again.
+    pub applied: Index,
 }
 
 /// Which stages behind the core are free to take work now.

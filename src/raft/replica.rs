@@ -9,7 +9,7 @@ use super::role::{Role, Turn};
 use super::shared::Shared;
 use super::{Config, Entry, NotLeader, ProposeError, Ready, Restored, Room, Status};
 use crate::rng::Rng;
-use crate::types::{Index, LogPosition, NodeId};
+use crate::types::{Index, LogPosition, NodeId, Term};
 
 /// A replica of one shard's log.
 #[derive(Debug)]
@@ -171,8 +171,24 @@ impl Raft {
         self.shared.log.iter()
     }
 
-    /// What this replica looks like.
-    pub fn status(&self) -> Status {
+    /// The term, durable or not.
+    pub fn term(&self) -> Term {
+        self.shared.term
+    }
+
+    /// Everything up to here is committed.
+    pub fn commit(&self) -> Index {
+        self.shared.commit
+    }
+
+    /// Where the entry at `index` stands, if the log still reaches there.
+    pub fn position(&self, index: Index) -> Option<LogPosition> {
+        let term = self.shared.log.term_at(index)?;
+        Some(LogPosition { term, index })
+    }
+
+    /// What this replica looks like at a glance: [`Raft::status`] without the peers' progress.
+    pub fn brief(&self) -> Status {
         let shared = &self.shared;
         Status {
             id: shared.id(),
@@ -185,10 +201,19 @@ impl Raft {
             durable: shared.disk.durable(),
             last: shared.log.last(),
             first: shared.log.base().index + 1,
-            progress: match &self.role {
-                Role::Leader(leader) => leader.progress(),
-                _ => BTreeMap::new(),
-            },
+            progress: BTreeMap::new(),
+        }
+    }
+
+    /// What this replica looks like.
+    pub fn status(&self) -> Status {
+        let progress = match &self.role {
+            Role::Leader(leader) => leader.progress(),
+            _ => BTreeMap::new(),
+        };
+        Status {
+            progress,
+            ..self.brief()
         }
     }
 }

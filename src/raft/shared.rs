@@ -41,16 +41,22 @@ impl Shared {
             hard_state,
             base,
             entries,
+            applied,
         } = restored;
         let log = Log::new(base, entries);
+        let applied = applied.max(base.index);
+        assert!(
+            applied <= log.last().index,
+            "{applied} is applied but not in the log"
+        );
         let mut shared = Shared {
             voters: Voters::new(config.voters.iter().copied()),
             disk: Disk::new(hard_state, &log),
             term: hard_state.term,
             vote: hard_state.vote,
-            commit: base.index,
-            handed: base.index,
-            applied: base.index,
+            commit: applied,
+            handed: applied,
+            applied,
             elapsed: 0,
             timeout: 0,
             out: Ready::default(),

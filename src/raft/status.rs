@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::types::{Index, LogPosition, NodeId, Term};
 
 /// A replica at one moment.
@@ -55,9 +57,11 @@ pub enum PeerState {
 }
 
 /// The name of a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RoleName {
     /// Listens to a leader, or waits for one.
+    #[default]
     Follower,
     /// Asks whether it would be elected.
     PreCandidate,

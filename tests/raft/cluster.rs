@@ -100,6 +100,7 @@ impl Image {
             } else {
                 Vec::new()
             },
+            applied: base.index,
         }
     }
 }

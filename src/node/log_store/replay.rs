@@ -66,6 +66,7 @@ impl Replay {
                 hard_state: log.tail.hard_state,
                 base: log.tail.base,
                 entries: log.entries,
+                applied: log.tail.base.index,
             };
             (shard, log.tail, restored)
         }))
