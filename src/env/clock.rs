@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::task::{self, Instant};
+use super::task::{self, Instant, Sleep};
 
 /// A node's clock. In production it is the machine's; the simulation bends it, so that nodes
 /// disagree. Two readings of one clock may be compared, readings of two nodes never.
@@ -61,13 +61,17 @@ impl Clock {
             .saturating_add_signed(self.bend.wall_offset_ms.load(Ordering::Relaxed))
     }
 
-    /// Waits for `duration` of this node's time.
-    pub async fn sleep(&self, duration: Duration) {
+    /// A timer over `duration` of this node's time, which begins now.
+    pub fn timer(&self, duration: Duration) -> Sleep {
         let drift = self.bend.drift_ppm.load(Ordering::Relaxed);
         let us = duration.as_micros() as i64;
         task::sleep(Duration::from_micros(
             (us + us * drift / 1_000_000).max(0) as u64
         ))
-        .await;
+    }
+
+    /// Waits for `duration` of this node's time.
+    pub async fn sleep(&self, duration: Duration) {
+        self.timer(duration).await;
     }
 }

@@ -11,7 +11,7 @@ pub use tokio::{
         oneshot, watch,
     },
     task::JoinHandle,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
 
 /// Starts a task that nobody owns: it ends by itself or with the process.

@@ -13,7 +13,7 @@ use prost::Message as _;
 use thiserror::Error;
 
 use super::{
-    Envelope, PeerBody,
+    Envelope, Forward, ForwardReply, PeerBody, SnapshotAck, SnapshotChunk,
     proto::peer::{self, envelope},
 };
 use crate::{
@@ -107,36 +107,34 @@ fn body_out(envelope: &Envelope) -> envelope::Body {
                 body: Some(raft::body_out(&message.body)),
             })
         }
-        PeerBody::Forward {
+        PeerBody::Forward(Forward {
             number,
             origin,
             term,
-            timeout_ms,
             command,
-        } => envelope::Body::Forward(peer::Forward {
+        }) => envelope::Body::Forward(peer::Forward {
             number: *number,
             origin: *origin,
             term: *term,
-            timeout_ms: *timeout_ms,
             command: command.clone(),
         }),
-        PeerBody::ForwardReply {
+        PeerBody::ForwardReply(ForwardReply {
             number,
             origin,
-            outcome,
-        } => envelope::Body::ForwardReply(peer::ForwardReply {
+            fate,
+        }) => envelope::Body::ForwardReply(peer::ForwardReply {
             number: *number,
             origin: *origin,
-            outcome: outcome.clone(),
+            fate: fate.clone(),
         }),
-        PeerBody::SnapshotChunk {
+        PeerBody::SnapshotChunk(SnapshotChunk {
             snapshot,
             at,
             term,
             sequence,
             last,
             bytes,
-        } => envelope::Body::SnapshotChunk(peer::SnapshotChunk {
+        }) => envelope::Body::SnapshotChunk(peer::SnapshotChunk {
             snapshot: *snapshot,
             at: position_out(*at),
             term: *term,
@@ -144,11 +142,11 @@ fn body_out(envelope: &Envelope) -> envelope::Body {
             last: *last,
             bytes: bytes.clone(),
         }),
-        PeerBody::SnapshotAck {
+        PeerBody::SnapshotAck(SnapshotAck {
             snapshot,
             sequence,
             ok,
-        } => envelope::Body::SnapshotAck(peer::SnapshotAck {
+        }) => envelope::Body::SnapshotAck(peer::SnapshotAck {
             snapshot: *snapshot,
             sequence: *sequence,
             ok: *ok,
@@ -169,24 +167,22 @@ fn body_in(from: NodeId, to: NodeId, body: envelope::Body) -> Result<PeerBody> {
             })
         }
         envelope::Body::Forward(forward) => {
-            let (timeout_ms, command) = (forward.timeout_ms, forward.command);
-            check(timeout_ms != 0, "forward.timeout_ms", "0")?;
+            let command = forward.command;
             check(!command.is_empty(), "forward.command", "empty")?;
-            PeerBody::Forward {
+            PeerBody::Forward(Forward {
                 number: forward.number,
                 origin: forward.origin,
                 term: term_in(forward.term, "forward.term")?,
-                timeout_ms,
                 command,
-            }
+            })
         }
         envelope::Body::ForwardReply(reply) => {
-            check(!reply.outcome.is_empty(), "forward_reply.outcome", "empty")?;
-            PeerBody::ForwardReply {
+            check(!reply.fate.is_empty(), "forward_reply.fate", "empty")?;
+            PeerBody::ForwardReply(ForwardReply {
                 number: reply.number,
                 origin: reply.origin,
-                outcome: reply.outcome,
-            }
+                fate: reply.fate,
+            })
         }
         envelope::Body::SnapshotChunk(chunk) => {
             let term = term_in(chunk.term, "snapshot_chunk.term")?;
@@ -194,20 +190,20 @@ fn body_in(from: NodeId, to: NodeId, body: envelope::Body) -> Result<PeerBody> {
             check(at.index != 0, "snapshot_chunk.at", "before the first entry")?;
             let filled = chunk.last || !chunk.bytes.is_empty();
             check(filled, "snapshot_chunk.bytes", "empty")?;
-            PeerBody::SnapshotChunk {
+            PeerBody::SnapshotChunk(SnapshotChunk {
                 snapshot: chunk.snapshot,
                 at,
                 term,
                 sequence: chunk.sequence,
                 last: chunk.last,
                 bytes: chunk.bytes,
-            }
+            })
         }
-        envelope::Body::SnapshotAck(ack) => PeerBody::SnapshotAck {
+        envelope::Body::SnapshotAck(ack) => PeerBody::SnapshotAck(SnapshotAck {
             snapshot: ack.snapshot,
             sequence: ack.sequence,
             ok: ack.ok,
-        },
+        }),
     })
 }
 

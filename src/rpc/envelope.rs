@@ -28,50 +28,64 @@ pub enum PeerBody {
     /// The consensus protocol. Its sender and receiver are those of the envelope.
     Raft(raft::Message),
     /// A command from a node that does not lead to the one that does.
-    Forward {
-        /// Chosen by the asking node, repeated in the reply.
-        number: u64,
-        /// The incarnation of the asking process, repeated in the reply, so that a process that
-        /// started again does not take an old answer for its own.
-        origin: u64,
-        /// The term in which the receiver is believed to lead.
-        term: Term,
-        /// How long the answer is of use, in milliseconds; at least 1.
-        timeout_ms: u32,
-        /// The encoded machine command; not empty.
-        command: Bytes,
-    },
+    Forward(Forward),
     /// What became of a forwarded command.
-    ForwardReply {
-        /// The number of the forwarded command.
-        number: u64,
-        /// The incarnation that asked.
-        origin: u64,
-        /// The encoded outcome; not empty.
-        outcome: Bytes,
-    },
+    ForwardReply(ForwardReply),
     /// A piece of a snapshot, for a follower whose next entry its leader no longer has.
-    SnapshotChunk {
-        /// The transfer, chosen by the leader.
-        snapshot: u64,
-        /// The last entry that the snapshot contains.
-        at: LogPosition,
-        /// The leader's term.
-        term: Term,
-        /// Counts the chunks of the transfer from 0.
-        sequence: u32,
-        /// Whether this is the last chunk.
-        last: bool,
-        /// The content; empty in a last chunk at most.
-        bytes: Bytes,
-    },
+    SnapshotChunk(SnapshotChunk),
     /// The answer to a chunk.
-    SnapshotAck {
-        /// The transfer.
-        snapshot: u64,
-        /// The chunk that is answered.
-        sequence: u32,
-        /// Whether the next chunk is welcome; if not, the transfer is over.
-        ok: bool,
-    },
+    SnapshotAck(SnapshotAck),
+}
+
+/// A command on its way to the leader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Chosen by the asking node, repeated in the reply.
+    pub number: u64,
+    /// The incarnation of the asking process, repeated in the reply, so that a process that
+    /// started again does not take an old answer for its own.
+    pub origin: u64,
+    /// The term in which the receiver is believed to lead.
+    pub term: Term,
+    /// The encoded machine command; not empty.
+    pub command: Bytes,
+}
+
+/// What became of a forwarded command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardReply {
+    /// The number of the forwarded command.
+    pub number: u64,
+    /// The incarnation that asked.
+    pub origin: u64,
+    /// The encoded fate (`node/fate` draws it); not empty.
+    pub fate: Bytes,
+}
+
+/// A piece of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotChunk {
+    /// The transfer, chosen by the leader.
+    pub snapshot: u64,
+    /// The last entry that the snapshot contains.
+    pub at: LogPosition,
+    /// The leader's term.
+    pub term: Term,
+    /// Counts the chunks of the transfer from 0.
+    pub sequence: u32,
+    /// Whether this is the last chunk.
+    pub last: bool,
+    /// The content; empty in a last chunk at most.
+    pub bytes: Bytes,
+}
+
+/// The answer to a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotAck {
+    /// The transfer.
+    pub snapshot: u64,
+    /// The chunk that is answered.
+    pub sequence: u32,
+    /// Whether the next chunk is welcome; if not, the transfer is over.
+    pub ok: bool,
 }

@@ -8,4 +8,4 @@ pub mod peers;
 pub mod proto;
 
 pub use convert::{ConvertError, FRAME_BYTES_MAX, decode, encode};
-pub use envelope::{Envelope, PeerBody};
+pub use envelope::{Envelope, Forward, ForwardReply, PeerBody, SnapshotAck, SnapshotChunk};

@@ -66,38 +66,37 @@ fn peer_body() -> impl Strategy<Value = PeerBody> {
             term,
             body
         })),
-        1 => (number(), number(), term.clone(), 1..=u32::MAX, filled()).prop_map(
-            |(number, origin, term, timeout_ms, command)| PeerBody::Forward {
+        1 => (number(), number(), term.clone(), filled()).prop_map(
+            |(number, origin, term, command)| PeerBody::Forward(Forward {
                 number,
                 origin,
                 term,
-                timeout_ms,
                 command
-            }
+            })
         ),
-        1 => (number(), number(), filled()).prop_map(|(number, origin, outcome)| {
-            PeerBody::ForwardReply {
+        1 => (number(), number(), filled()).prop_map(|(number, origin, fate)| {
+            PeerBody::ForwardReply(ForwardReply {
                 number,
                 origin,
-                outcome,
-            }
+                fate,
+            })
         }),
         1 => (number(), term, any::<u32>(), any::<bool>(), filled()).prop_map(
-            |(snapshot, term, sequence, last, bytes)| PeerBody::SnapshotChunk {
+            |(snapshot, term, sequence, last, bytes)| PeerBody::SnapshotChunk(SnapshotChunk {
                 snapshot,
                 at: LogPosition { term, index: 7 },
                 term,
                 sequence,
                 last,
                 bytes: if last { Bytes::new() } else { bytes },
-            }
+            })
         ),
         1 => (number(), any::<u32>(), any::<bool>()).prop_map(|(snapshot, sequence, ok)| {
-            PeerBody::SnapshotAck {
+            PeerBody::SnapshotAck(SnapshotAck {
                 snapshot,
                 sequence,
                 ok,
-            }
+            })
         }),
     ]
 }
@@ -263,36 +262,38 @@ fn entries_are_checked() {
 
 #[test]
 fn transfers_are_checked() {
-    let chunk = |at, term, bytes| PeerBody::SnapshotChunk {
-        snapshot: 1,
-        at,
-        term,
-        sequence: 0,
-        last: false,
-        bytes,
+    let chunk = |at, term, bytes| {
+        PeerBody::SnapshotChunk(SnapshotChunk {
+            snapshot: 1,
+            at,
+            term,
+            sequence: 0,
+            last: false,
+            bytes,
+        })
     };
     let full = Bytes::from_static(b"x");
-    let forward = |term, timeout_ms, command| PeerBody::Forward {
+    let forward = |term, command| {
+        PeerBody::Forward(Forward {
+            number: 1,
+            origin: 1,
+            term,
+            command,
+        })
+    };
+    let reply = PeerBody::ForwardReply(ForwardReply {
         number: 1,
         origin: 1,
-        term,
-        timeout_ms,
-        command,
-    };
-    let reply = PeerBody::ForwardReply {
-        number: 1,
-        origin: 1,
-        outcome: Bytes::new(),
-    };
+        fate: Bytes::new(),
+    });
     let refused = [
         (chunk(at(1, 1), 1, Bytes::new()), "snapshot_chunk.bytes"),
         (chunk(at(0, 0), 1, full.clone()), "snapshot_chunk.at"),
         (chunk(at(2, 1), 1, full.clone()), "snapshot_chunk.at"),
         (chunk(at(1, 1), 0, full.clone()), "snapshot_chunk.term"),
-        (forward(0, 1, full.clone()), "forward.term"),
-        (forward(1, 0, full.clone()), "forward.timeout_ms"),
-        (forward(1, 1, Bytes::new()), "forward.command"),
-        (reply, "forward_reply.outcome"),
+        (forward(0, full.clone()), "forward.term"),
+        (forward(1, Bytes::new()), "forward.command"),
+        (reply, "forward_reply.fate"),
     ];
     for (body, field) in refused {
         assert_eq!(objection(body, |_| ()), field);
