@@ -36,6 +36,25 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// The varint at the start of `input`, and what follows it. Refuses one that is longer than
+/// needed, so that every number has one encoding.
+pub fn split_varint(input: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0_u64;
+    for (step, byte) in input.iter().take(VARINT_BYTES_MAX).enumerate() {
+        let bits = u64::from(byte & 0x7f);
+        // The tenth byte has room for the topmost bit alone.
+        if step == VARINT_BYTES_MAX - 1 && bits > 1 {
+            return None;
+        }
+        value |= bits << (7 * step);
+        if byte & 0x80 == 0 {
+            let overlong = *byte == 0 && step > 0;
+            return (!overlong).then(|| (value, &input[step + 1..]));
+        }
+    }
+    None
+}
+
 /// Reads the letters back, keeping its place for error messages. Byte strings are slices of the
 /// input's own buffer, not copies.
 #[derive(Clone, Debug)]
@@ -95,25 +114,10 @@ impl Decoder {
 
     /// A varint. Refuses one that is longer than needed, so that every number has one encoding.
     pub fn varint(&mut self, what: &'static str) -> Result<u64, DecodeError> {
-        let mut value = 0_u64;
-        for step in 0..VARINT_BYTES_MAX {
-            let byte = self.u8(what)?;
-            let bits = u64::from(byte & 0x7f);
-            // The tenth byte has room for the topmost bit alone.
-            if step == VARINT_BYTES_MAX - 1 && bits > 1 {
-                return Err(self.error(what));
-            }
-            value |= bits << (7 * step);
-            if byte & 0x80 == 0 {
-                let overlong = byte == 0 && step > 0;
-                return if overlong {
-                    Err(self.error(what))
-                } else {
-                    Ok(value)
-                };
-            }
-        }
-        Err(self.error(what))
+        let (value, rest) = split_varint(&self.input).ok_or(self.error(what))?;
+        let used = self.input.len() - rest.len();
+        self.input.advance(used);
+        Ok(value)
     }
 
     /// The next `length` bytes, sharing the input's buffer.

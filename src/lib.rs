@@ -5,6 +5,7 @@ pub mod codec;
 pub mod config;
 pub mod env;
 pub mod history;
+pub mod lsm;
 pub mod machine;
 pub mod node;
 pub mod raft;

@@ -1,0 +1,174 @@
+//! The one who changes what is on disk: a task that takes changes one after another, makes each
+//! durable by one edit of the manifest, and only then lets readers see it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    error::Result,
+    garbage::LiveTable,
+    manifest::{Edit, Manifest},
+    shared::Shared,
+    state::SuperVersion,
+};
+use crate::env::task::{Receiver, oneshot};
+
+/// Flush, compaction and ingestion each have at most one change under way.
+pub(super) const REQUESTS_MAX: usize = 3;
+
+/// What is to be changed.
+pub(super) enum Change {
+    /// The oldest frozen memtable has become a table, or was empty.
+    Flush {
+        /// The generation in which it was frozen.
+        generation: u64,
+        /// Its number.
+        memtable: u64,
+        /// The table.
+        table: Option<Arc<LiveTable>>,
+        /// The memtable's note.
+        note: Bytes,
+    },
+    /// Tables were merged.
+    Compaction {
+        /// The generation of the tables.
+        generation: u64,
+        /// The ids of the tables that were merged.
+        removed: Vec<u64>,
+        /// What came of them.
+        added: Vec<(usize, Arc<LiveTable>)>,
+    },
+    /// Everything is replaced.
+    Ingest {
+        /// By this.
+        added: Vec<(usize, Arc<LiveTable>)>,
+        /// And the note by this.
+        note: Bytes,
+    },
+}
+
+/// A change, and where its outcome is awaited.
+pub(super) struct Request {
+    /// What to change.
+    pub(super) change: Change,
+    /// Is told whether it was done, or came too late.
+    pub(super) done: oneshot::Sender<Result<bool>>,
+}
+
+/// Takes requests until one fails.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    mut manifest: Manifest,
+    mut requests: Receiver<Request>,
+) {
+    while let Some(Request { change, done }) = requests.recv().await {
+        let outcome = commit(&shared, &mut manifest, change).await;
+        if let Err(error) = &outcome {
+            shared.fail(error.clone());
+        }
+        let failed = outcome.is_err();
+        // Whoever asked may have gone meanwhile.
+        let _ = done.send(outcome);
+        if failed {
+            return;
+        }
+    }
+}
+
+async fn commit(shared: &Shared, manifest: &mut Manifest, change: Change) -> Result<bool> {
+    let before = shared.current.load();
+    if change.is_late(before.generation) {
+        return Ok(false);
+    }
+    let edit = change.edit(&before, shared.files.next_id());
+    // From here on the manifest may name these tables, whatever comes of the attempt.
+    change.added().for_each(|(_, table)| table.keep());
+    manifest.append(&edit).await?;
+    install(shared, &edit, change);
+    let is_removed = |table: &&Arc<LiveTable>| edit.removed.contains(&table.info().id);
+    let removed = before.version.tables().filter(is_removed);
+    removed.for_each(|table| table.dispose());
+    if let Some(note) = edit.note {
+        shared.note.send_replace(note);
+    }
+    shared.changes.send_replace(());
+    Ok(true)
+}
+
+/// Lets readers see a change that is durable.
+fn install(shared: &Shared, edit: &Edit, change: Change) {
+    let added: Vec<_> = change.added().collect();
+    let next_version =
+        |current: &SuperVersion| Arc::new(current.version.edit(&edit.removed, &added));
+    match change {
+        Change::Flush { memtable, .. } => {
+            shared.current.update(|current| {
+                let flushed = current.frozen.remove(0);
+                assert_eq!(
+                    flushed.memtable.number(),
+                    memtable,
+                    "flushes keep their order"
+                );
+                current.version = next_version(current);
+            });
+        }
+        Change::Compaction { .. } => {
+            shared.current.update(|current| {
+                current.version = next_version(current);
+            });
+        }
+        Change::Ingest { .. } => {
+            let mut writer = shared.writer();
+            let (new_writer, active) = shared.new_memtable();
+            *writer = new_writer;
+            shared.current.update(|current| {
+                current.version = next_version(current);
+                current.frozen.clear();
+                current.active = active;
+                current.generation += 1;
+            });
+        }
+    }
+}
+
+impl Change {
+    /// Whether everything was replaced since the change was begun.
+    fn is_late(&self, present: u64) -> bool {
+        match self {
+            Change::Flush { generation, .. } | Change::Compaction { generation, .. } => {
+                *generation != present
+            }
+            Change::Ingest { .. } => false,
+        }
+    }
+
+    /// The new tables, each with its level.
+    fn added(&self) -> impl Iterator<Item = (usize, Arc<LiveTable>)> {
+        let (flushed, rest) = match self {
+            Change::Flush { table, .. } => (table.clone(), None),
+            Change::Compaction { added, .. } | Change::Ingest { added, .. } => (None, Some(added)),
+        };
+        let rest = rest.into_iter().flatten().cloned();
+        flushed.map(|table| (0, table)).into_iter().chain(rest)
+    }
+
+    fn edit(&self, before: &SuperVersion, next_id: u64) -> Edit {
+        let added = self.added();
+        let added = added.map(|(level, table)| (level, table.info().clone()));
+        let (note, removed) = match self {
+            Change::Flush { note, .. } => (Some(note.clone()), Vec::new()),
+            Change::Compaction { removed, .. } => (None, removed.clone()),
+            Change::Ingest { note, .. } => {
+                let everything = before.version.tables().map(|table| table.info().id);
+                (Some(note.clone()), everything.collect())
+            }
+        };
+        Edit {
+            next_id,
+            note,
+            removed,
+            added: added.collect(),
+        }
+    }
+}

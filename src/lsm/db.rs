@@ -1,0 +1,150 @@
+//! The handle of an open database.
+
+use std::{
+    ops::Bound,
+    sync::{Arc, atomic::Ordering},
+};
+
+use bytes::Bytes;
+
+use super::{
+    batch::Batch,
+    compaction::pick,
+    entry::{SEQ_MAX, Seq},
+    error::{LsmError, Result},
+    ingest::Ingest,
+    open::open,
+    options::Options,
+    range::{Found, Range},
+    shared::Shared,
+    snapshot::Snapshot,
+    stats::Stats,
+    view::View,
+};
+use crate::env::{
+    Disk,
+    task::{Tasks, watch},
+};
+
+/// An open database. Clones share it; the background work ends with the last of them.
+///
+/// Anybody may read. `write`, `freeze`, `snapshot` and `ingest` are for one owner, who calls them
+/// one after another.
+#[derive(Clone)]
+pub struct Db {
+    shared: Arc<Shared>,
+    _tasks: Arc<Tasks>,
+}
+
+impl Db {
+    /// Opens the database in a directory, or makes an empty one, and starts its background work.
+    pub async fn open(disk: Arc<dyn Disk>, dir: &str, options: Options) -> Result<Db> {
+        let (shared, tasks) = open(disk, dir, options).await?;
+        Ok(Db {
+            shared,
+            _tasks: Arc::new(tasks),
+        })
+    }
+
+    /// The owner's note that became durable together with the newest durable flush or ingestion.
+    /// Empty in a new database.
+    pub fn note(&self) -> Bytes {
+        self.shared.note.borrow().clone()
+    }
+
+    /// Shows [`Self::note`] and each that replaces it.
+    pub fn durable_note(&self) -> watch::Receiver<Bytes> {
+        self.shared.note.subscribe()
+    }
+
+    /// Adds the versions of a batch to the active memtable, where they are visible at once and
+    /// durable after a freeze and a flush. Of one key the numbers must not decrease; a version
+    /// that is written again replaces the earlier. Panics if somebody else is writing.
+    pub fn write(&self, batch: &Batch) {
+        let mut writer = self.shared.writer();
+        batch.entries().for_each(|entry| writer.insert(entry));
+        let bytes = batch.bytes() as u64;
+        let counter = &self.shared.counters.user_bytes;
+        counter.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the active memtable has as many bytes as it should get.
+    pub fn wants_freeze(&self) -> bool {
+        let active = self.shared.current.load().active.bytes();
+        active >= self.shared.files.options().memtable_bytes
+    }
+
+    /// Ends the active memtable and begins another. The old one will become durable together
+    /// with `note`, after all that were frozen before it. Waits while too many are frozen; fails
+    /// once the background work has failed.
+    pub async fn freeze(&self, note: Bytes) -> Result<()> {
+        self.shared.freeze(note).await.map(drop)
+    }
+
+    /// Waits until everything that is frozen now is durable.
+    pub async fn flush(&self) -> Result<()> {
+        let newest = match self.shared.current.load().frozen.last() {
+            Some(frozen) => frozen.memtable.number(),
+            None => return Ok(()),
+        };
+        let is_flushed = |oldest: u64| oldest > newest;
+        self.shared
+            .wait_until(|current| {
+                let oldest = current.frozen.first();
+                oldest.is_none_or(|frozen| is_flushed(frozen.memtable.number()))
+            })
+            .await
+    }
+
+    /// Waits until there is nothing to flush and nothing to compact.
+    pub async fn settle(&self) -> Result<()> {
+        let options = self.shared.files.options();
+        self.shared
+            .wait_until(|current| {
+                current.frozen.is_empty() && pick(&current.version, options).is_none()
+            })
+            .await
+    }
+
+    /// The newest version of a key with a number of at most `at`; none if there is none, or if it
+    /// is a tombstone.
+    pub async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Found>> {
+        let current = self.shared.current.load();
+        let hit = current.get(key, at.min(SEQ_MAX)).await?;
+        Ok(hit.and_then(|(seq, value)| value.map(|value| Found { seq, value })))
+    }
+
+    /// The keys within bounds as they are at `at`, ascending.
+    pub fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), at: Seq) -> Range {
+        let view = View::all(&self.shared.current.load());
+        Range::new(view, bounds, at)
+    }
+
+    /// Promises that nobody reads at a lower number any more: of every key, versions older than
+    /// its newest one at or below `floor` may be dropped. 0 at first, which keeps all.
+    pub fn set_floor(&self, floor: Seq) {
+        self.shared.floor.store(floor, Ordering::Relaxed);
+    }
+
+    /// Everything written so far, as it is now. Freezes the active memtable, with its note.
+    pub async fn snapshot(&self, note: Bytes) -> Result<Snapshot> {
+        let current = self.shared.freeze(note).await?;
+        Ok(Snapshot::new(View::frozen(&current)))
+    }
+
+    /// Begins to replace everything.
+    pub async fn ingest(&self) -> Ingest {
+        Ingest::new(Arc::clone(&self.shared))
+    }
+
+    /// The state in numbers.
+    pub fn stats(&self) -> Stats {
+        self.shared.counters.stats(&self.shared.current.load())
+    }
+
+    /// Why the background work has stopped, if it has. What is in memory and on disk can still be
+    /// read; nothing more becomes durable. Open the database again once the cause is mended.
+    pub fn error(&self) -> Option<LsmError> {
+        self.shared.failure.get().cloned()
+    }
+}

@@ -1,0 +1,94 @@
+//! The directory of a database: its tables are created, opened and removed here.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    error::Result,
+    garbage::{Garbage, LiveTable},
+    names,
+    options::Options,
+    table::{Table, TableBuilder, TableInfo},
+};
+use crate::env::Disk;
+
+/// The files of one database.
+pub(super) struct Files {
+    disk: Arc<dyn Disk>,
+    dir: String,
+    options: Options,
+    next_id: AtomicU64,
+    garbage: Arc<Garbage>,
+}
+
+impl Files {
+    /// The files in `dir`, where all tables have ids below `next_id`.
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        dir: &str,
+        options: Options,
+        next_id: u64,
+        garbage: Arc<Garbage>,
+    ) -> Self {
+        Files {
+            disk,
+            dir: dir.to_owned(),
+            options,
+            next_id: AtomicU64::new(next_id),
+            garbage,
+        }
+    }
+
+    /// The sizes to keep to.
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// All tables so far have lower ids.
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id.load(Ordering::Relaxed)
+    }
+
+    /// Takes an id for a table.
+    pub(super) fn take_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Begins the table of this id.
+    pub(super) async fn create(&self, id: u64) -> Result<TableBuilder> {
+        let file = self.disk.create(&self.path(id)).await?;
+        Ok(TableBuilder::new(id, file, &self.options))
+    }
+
+    /// Opens a table.
+    pub(super) async fn open(&self, info: TableInfo) -> Result<Arc<LiveTable>> {
+        let table = Table::open(self.disk.as_ref(), &self.dir, info).await?;
+        Ok(Arc::new(LiveTable::new(table, Arc::clone(&self.garbage))))
+    }
+
+    /// Makes the names of new tables durable.
+    pub(super) async fn sync_names(&self) -> Result<()> {
+        Ok(self.disk.sync_dir(&self.dir).await?)
+    }
+
+    /// Gives up tables that were begun and will not be used.
+    pub(super) fn discard(&self, ids: Vec<u64>) {
+        if !ids.is_empty() {
+            self.garbage.push(ids);
+        }
+    }
+
+    /// Removes the files of tables that nobody needs any more.
+    pub(super) async fn collect_garbage(&self) {
+        for id in self.garbage.take() {
+            // A file that cannot be removed does no harm: the next opening tries again.
+            let _ = self.disk.remove(&self.path(id)).await;
+        }
+    }
+
+    fn path(&self, id: u64) -> String {
+        names::path(&self.dir, &names::table(id))
+    }
+}

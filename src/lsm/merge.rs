@@ -1,0 +1,88 @@
+//! Many sorted sources read as one.
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+
+use super::{
+    entry::{Entry, order},
+    error::Result,
+    source::Source,
+};
+
+/// A cursor over the versions of all sources, in order. Of versions that are equal in key and
+/// number the one of the newest source comes first; the others follow.
+pub(super) struct Merge {
+    /// From new to old.
+    sources: Vec<Source>,
+    /// The sources that have a version, as a binary heap with the first version on top.
+    heap: Vec<usize>,
+}
+
+impl Merge {
+    /// Merges these sources, which are given from new to old, from where their cursors stand.
+    pub(super) fn new(sources: Vec<Source>) -> Self {
+        let heap = (0..sources.len())
+            .filter(|source| sources[*source].entry().is_some())
+            .collect();
+        let mut merge = Merge { sources, heap };
+        for place in (0..merge.heap.len() / 2).rev() {
+            merge.sift_down(place);
+        }
+        merge
+    }
+
+    /// The version under the cursor; none behind the last.
+    pub(super) fn entry(&self) -> Option<Entry<'_>> {
+        self.sources[*self.heap.first()?].entry()
+    }
+
+    /// The value under the cursor, to keep; none for a tombstone.
+    pub(super) fn value(&self) -> Option<Bytes> {
+        self.sources[*self.heap.first()?].value()
+    }
+
+    /// Moves to the next version, or behind the last. After an error the cursor is of no more use.
+    pub(super) async fn advance(&mut self) -> Result<()> {
+        let Some(top) = self.heap.first() else {
+            return Ok(());
+        };
+        let source = &mut self.sources[*top];
+        source.advance().await?;
+        if source.entry().is_none() {
+            self.heap.swap_remove(0);
+        }
+        self.sift_down(0);
+        Ok(())
+    }
+
+    /// Lets the source at `place` sink until those below it come after it.
+    fn sift_down(&mut self, mut place: usize) {
+        loop {
+            let children = [2 * place + 1, 2 * place + 2].into_iter();
+            let first = children
+                .filter(|child| *child < self.heap.len())
+                .min_by(|a, b| self.compare(*a, *b));
+            match first {
+                Some(child) if self.compare(child, place).is_lt() => {
+                    self.heap.swap(child, place);
+                    place = child;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The order of two places of the heap.
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        let (a, b) = (self.heap[a], self.heap[b]);
+        let version = |source: usize| {
+            let entry = self.sources[source].entry();
+            entry.map(|entry| (entry.key, entry.seq))
+        };
+        match (version(a), version(b)) {
+            (Some(first), Some(second)) => order(first, second).then(a.cmp(&b)),
+            _ => unreachable!("a source in the heap has a version"),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The storage engine: a sorted map with versions that is written in memory and merged on disk
+//! (O'Neil and others, "The log-structured merge-tree", 1996). It is a library of its own: what
+//! the versions mean, and in which log they are safe until they are flushed, is its owner's affair.
+//!
+//! # The way of a write
+//! A [`Batch`] goes into the *active* [memtable](memtable), a [skip list](skiplist) in an
+//! [arena](arena) that one thread extends while others read. When it is full its owner *freezes* it
+//! and hands over a *note*: an opaque piece of its own state, such as how far it had applied its
+//! log. The [flush](flush) writes the oldest frozen memtable into a [table](table) of level 0, and
+//! one edit of the [manifest](manifest) makes table and note part of the database together. So
+//! whoever opens it finds a note and exactly the writes that belong to it, and replays its log from
+//! there. When level 0 has grown, [compaction](compact) merges it into level 1, whose tables do not
+//! overlap, and drops the versions that [nobody can see](retain).
+//!
+//! # The way of a read
+//! A reader takes the present [super-version](state), one pointer to all memtables and tables, and
+//! keeps it as long as it needs. It looks into the active memtable, the frozen ones from new to old,
+//! level 0 from new to old, and level 1; the first place that has a version it may see has the
+//! newest one. Ranges and snapshots [merge](merge) all these places into one order. Nobody waits
+//! for anybody: writers add to lists, and flush and compaction swap the pointer.
+//!
+//! # Who may change what
+//! Three tasks work in the background: flush and compaction make tables, and the
+//! [committer](commit) alone writes the manifest and then swaps the super-version, one change at a
+//! time. The first error of any of them [stops all three](Db::error): memory stays readable, and
+//! since the owner's log is cut only below a durable note, nothing is lost.
+//!
+//! # Invariants
+//! 1. Versions stand in one order everywhere: keys ascending, of one key the newest first.
+//! 2. Of one key, every version in a memtable is at least as new as all in older memtables; those
+//!    are newer than level 0, a table of level 0 newer than the tables before it, and a level newer
+//!    than those below. Of two versions with equal numbers the one in the newer place counts.
+//! 3. All versions of one key in a level below 0 are in one table.
+//! 4. A flush and its note become durable together, and in the order of freezing.
+//! 5. A reader sees what it began with until it ends, and its files stay until then.
+//! 6. What an edit of the manifest refers to is durable before it, names included; readers see a
+//!    change, and files are removed, only after the edit is durable.
+//! 7. The directory holds the manifest, the tables it names, and leftovers of unfinished work, which
+//!    the next opening removes. Any other file is refused and left alone.
+//! 8. No byte from the disk is believed before its checksum; damage is an error that names the
+//!    place.
+//!
+//! # What is left out
+//! No log of its own: the Raft log protects what is in memory. Two levels: merging level 0 rewrites
+//! what it overlaps in level 1. No cache of blocks, no compression, no limit on the rate of
+//! compaction; and flush and compaction run on one task each.
+
+#[cfg(test)]
+mod allocations;
+mod arena;
+mod batch;
+mod block;
+mod bloom;
+mod commit;
+mod compact;
+mod compaction;
+mod db;
+mod entry;
+mod error;
+mod files;
+mod flush;
+mod garbage;
+mod ingest;
+mod manifest;
+mod memtable;
+mod merge;
+mod names;
+mod open;
+mod options;
+mod outputs;
+mod range;
+mod retain;
+mod shared;
+mod skiplist;
+mod snapshot;
+mod source;
+mod state;
+mod stats;
+mod sync;
+mod table;
+mod version;
+mod view;
+
+pub use batch::Batch;
+pub use db::Db;
+pub use entry::{Entry, SEQ_MAX, Seq};
+pub use error::LsmError;
+pub use ingest::Ingest;
+pub use options::Options;
+pub use range::{Found, Range};
+pub use snapshot::{Entries, OwnedEntry, Snapshot};
+pub use stats::Stats;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Writing sorted versions into as many tables as they need.
+
+use std::{mem, sync::Arc};
+
+use super::{
+    entry::Entry,
+    error::Result,
+    files::Files,
+    garbage::LiveTable,
+    table::{TableBuilder, TableInfo},
+};
+
+/// Tables in the making. Dropped before the end, it leaves their files to the collector of garbage.
+pub(super) struct Outputs {
+    files: Arc<Files>,
+    /// A table is closed when it has this many bytes.
+    table_bytes: usize,
+    builder: Option<TableBuilder>,
+    finished: Vec<TableInfo>,
+    /// The ids of all files that were begun.
+    begun: Vec<u64>,
+}
+
+impl Outputs {
+    /// No table yet; each will be cut at about `table_bytes`.
+    pub(super) fn new(files: Arc<Files>, table_bytes: usize) -> Self {
+        Outputs {
+            files,
+            table_bytes,
+            builder: None,
+            finished: Vec::new(),
+            begun: Vec::new(),
+        }
+    }
+
+    /// Adds a version, which must stand behind all that were added.
+    pub(super) async fn add(&mut self, entry: Entry<'_>) -> Result<()> {
+        self.cut_before(entry.key).await?;
+        let builder = match &mut self.builder {
+            Some(builder) => builder,
+            none => {
+                let id = self.files.take_id();
+                self.begun.push(id);
+                none.insert(self.files.create(id).await?)
+            }
+        };
+        builder.add(entry);
+        builder.drain().await
+    }
+
+    /// Makes all tables durable, names included, and opens them.
+    pub(super) async fn finish(mut self) -> Result<Vec<Arc<LiveTable>>> {
+        self.cut().await?;
+        if self.finished.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.files.sync_names().await?;
+        let mut tables = Vec::with_capacity(self.finished.len());
+        for info in mem::take(&mut self.finished) {
+            tables.push(self.files.open(info).await?);
+        }
+        // From here on the open tables look after their files.
+        self.begun.clear();
+        Ok(tables)
+    }
+
+    /// The bytes of all finished tables.
+    pub(super) fn bytes(tables: &[Arc<LiveTable>]) -> u64 {
+        tables.iter().map(|table| table.info().bytes).sum()
+    }
+
+    /// Closes the table if it is full, but never between versions of one key: whoever looks for
+    /// a key looks into one table of a level.
+    async fn cut_before(&mut self, key: &[u8]) -> Result<()> {
+        let is_full =
+            |builder: &TableBuilder| builder.bytes() >= self.table_bytes && !builder.ends_with(key);
+        match self.builder.as_ref().is_some_and(is_full) {
+            true => self.cut().await,
+            false => Ok(()),
+        }
+    }
+
+    async fn cut(&mut self) -> Result<()> {
+        if let Some(builder) = self.builder.take() {
+            self.finished.push(builder.finish().await?);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Outputs {
+    fn drop(&mut self) {
+        self.files.discard(mem::take(&mut self.begun));
+    }
+}

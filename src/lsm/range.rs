@@ -1,0 +1,107 @@
+//! Reading keys in order, as they were at one version number.
+
+use std::ops::Bound;
+
+use bytes::Bytes;
+
+use super::{
+    entry::Seq,
+    error::{LsmError, Result},
+    merge::Merge,
+    view::View,
+};
+
+/// What a read found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The number of the version.
+    pub seq: Seq,
+    /// Its value.
+    pub value: Bytes,
+}
+
+/// The keys within bounds, ascending, each with its newest version at or below a number. Sees what
+/// there was when it was made, whatever is written, flushed and compacted meanwhile.
+pub struct Range {
+    view: View,
+    start: Bound<Vec<u8>>,
+    end: Bound<Vec<u8>>,
+    at: Seq,
+    progress: Progress,
+    /// The last key that was decided on. Further versions of it are passed over.
+    key: Vec<u8>,
+    has_key: bool,
+}
+
+/// How far a range has come.
+enum Progress {
+    /// Nothing was read yet.
+    Begun,
+    /// On the way.
+    Reading(Box<Merge>),
+    /// A read failed, and so will all that follow.
+    Failed(LsmError),
+}
+
+impl Range {
+    /// The range of a view.
+    pub(super) fn new(view: View, bounds: (Bound<&[u8]>, Bound<&[u8]>), at: Seq) -> Self {
+        Range {
+            view,
+            start: bounds.0.map(<[u8]>::to_vec),
+            end: bounds.1.map(<[u8]>::to_vec),
+            at,
+            progress: Progress::Begun,
+            key: Vec::new(),
+            has_key: false,
+        }
+    }
+
+    /// The next key with what was found of it; none at the end. After an error it fails again.
+    pub async fn next(&mut self) -> Result<Option<(Bytes, Found)>> {
+        let next = self.find_next().await;
+        if let Err(error) = &next {
+            self.progress = Progress::Failed(error.clone());
+        }
+        next
+    }
+
+    async fn find_next(&mut self) -> Result<Option<(Bytes, Found)>> {
+        if let Progress::Begun = self.progress {
+            let start = self.start.as_ref().map(Vec::as_slice);
+            let merge = self.view.merge(start).await?;
+            self.progress = Progress::Reading(Box::new(merge));
+        }
+        let merge = match &mut self.progress {
+            Progress::Reading(merge) => merge,
+            Progress::Failed(error) => return Err(error.clone()),
+            Progress::Begun => unreachable!("the range has begun to read"),
+        };
+        while let Some(entry) = merge.entry() {
+            if is_beyond(&self.end, entry.key) {
+                return Ok(None);
+            }
+            let is_decided = self.has_key && self.key == entry.key;
+            if !is_decided && entry.seq <= self.at {
+                self.key.clear();
+                self.key.extend_from_slice(entry.key);
+                self.has_key = true;
+                let seq = entry.seq;
+                if let Some(value) = merge.value() {
+                    let key = Bytes::copy_from_slice(&self.key);
+                    return Ok(Some((key, Found { seq, value })));
+                }
+            }
+            merge.advance().await?;
+        }
+        Ok(None)
+    }
+}
+
+fn is_beyond(end: &Bound<Vec<u8>>, key: &[u8]) -> bool {
+    match end {
+        Bound::Unbounded => false,
+        Bound::Included(end) => key > end.as_slice(),
+        Bound::Excluded(end) => key >= end.as_slice(),
+    }
+}

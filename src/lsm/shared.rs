@@ -1,0 +1,123 @@
+//! What the database's handle and its background tasks have in common.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{
+    commit::{Change, Request},
+    entry::Seq,
+    error::{LsmError, Result},
+    files::Files,
+    memtable::{Memtable, MemtableWriter},
+    state::{Current, Frozen, SuperVersion},
+    stats::Counters,
+};
+use crate::env::task::{Sender, oneshot, watch};
+
+/// The state of an open database.
+pub(super) struct Shared {
+    /// The directory.
+    pub(super) files: Arc<Files>,
+    /// What readers look at.
+    pub(super) current: Current,
+    /// The active memtable's writer.
+    pub(super) writer: Mutex<MemtableWriter>,
+    /// The number of the next memtable.
+    pub(super) next_memtable: AtomicU64,
+    /// No reader looks at anything older.
+    pub(super) floor: AtomicU64,
+    /// Told whenever there may be something to do, or to go on with.
+    pub(super) changes: watch::Sender<()>,
+    /// The note of the newest durable flush.
+    pub(super) note: watch::Sender<Bytes>,
+    /// Why the background work stopped, if it did.
+    pub(super) failure: OnceLock<LsmError>,
+    /// For [`Stats`](super::Stats).
+    pub(super) counters: Counters,
+    /// The way to the one who changes what is on disk.
+    pub(super) requests: Sender<Request>,
+}
+
+impl Shared {
+    /// The writer of the active memtable. Panics if somebody is writing.
+    pub(super) fn writer(&self) -> MutexGuard<'_, MemtableWriter> {
+        let writer = self.writer.try_lock();
+        writer.expect("a database has one writer at a time")
+    }
+
+    /// An empty memtable.
+    pub(super) fn new_memtable(&self) -> (MemtableWriter, Arc<Memtable>) {
+        let number = self.next_memtable.fetch_add(1, Ordering::Relaxed);
+        Memtable::create(number, self.files.options().memtable_bytes)
+    }
+
+    /// Freezes the active memtable once there is room for one more frozen one. Returns what the
+    /// database then holds; its active memtable is a fresh one.
+    pub(super) async fn freeze(&self, note: Bytes) -> Result<Arc<SuperVersion>> {
+        let frozen_max = self.files.options().frozen_max;
+        let has_room = |current: &SuperVersion| current.frozen.len() < frozen_max;
+        if !has_room(&self.current.load()) {
+            self.counters.stalls.fetch_add(1, Ordering::Relaxed);
+        }
+        self.wait_until(has_room).await?;
+        let frozen = self.rotate(note);
+        self.changes.send_replace(());
+        Ok(frozen)
+    }
+
+    fn rotate(&self, note: Bytes) -> Arc<SuperVersion> {
+        let mut writer = self.writer();
+        let (new_writer, active) = self.new_memtable();
+        *writer = new_writer;
+        self.current.update(|current| {
+            let memtable = std::mem::replace(&mut current.active, active);
+            current.frozen.push(Frozen { memtable, note });
+        })
+    }
+
+    /// Waits until the super-version is as wanted; fails if the background work fails.
+    pub(super) async fn wait_until(&self, wanted: impl Fn(&SuperVersion) -> bool) -> Result<()> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            if let Some(error) = self.failure.get() {
+                return Err(error.clone());
+            }
+            if wanted(&self.current.load()) {
+                return Ok(());
+            }
+            changes.changed().await.map_err(|_| LsmError::Closed)?;
+        }
+    }
+
+    /// Has a change made durable and then visible. False if an ingestion came before it and it
+    /// does not count any more.
+    pub(super) async fn commit(&self, change: Change) -> Result<bool> {
+        let (done, outcome) = oneshot::channel();
+        let sent = self.requests.send(Request { change, done }).await;
+        sent.map_err(|_| self.stopped())?;
+        outcome.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    /// Stops the background work: what is in memory stays readable, nothing more becomes durable.
+    pub(super) fn fail(&self, error: LsmError) {
+        if self.failure.set(error.clone()).is_ok() {
+            tracing::error!(%error, "the storage engine stops");
+        }
+        self.changes.send_replace(());
+    }
+
+    /// Versions that no reader looks at.
+    pub(super) fn floor(&self) -> Seq {
+        self.floor.load(Ordering::Relaxed)
+    }
+
+    fn stopped(&self) -> LsmError {
+        let failure = self.failure.get().cloned();
+        failure.unwrap_or(LsmError::Closed)
+    }
+}

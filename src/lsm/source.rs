@@ -1,0 +1,135 @@
+//! Where sorted versions come from: a memtable, or a run of tables.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{
+    entry::{Entry, Seq},
+    error::Result,
+    skiplist,
+    table::TableCursor,
+    version::Version,
+};
+
+/// A cursor over one source.
+pub(super) enum Source {
+    /// A memtable.
+    Memory(skiplist::Cursor),
+    /// Tables that follow each other.
+    Run(Box<RunCursor>),
+}
+
+/// A cursor over neighbouring tables of a level, one behind the other. In level 0, where tables
+/// overlap, a run has one table.
+pub(super) struct RunCursor {
+    /// Keeps the tables open and their files in place.
+    version: Arc<Version>,
+    level: usize,
+    /// The table under the cursor and those that follow.
+    tables: Range<usize>,
+    /// The place in the first of them; none behind the last version.
+    cursor: Option<TableCursor>,
+}
+
+impl Source {
+    /// The version under the cursor; none behind the last.
+    pub(super) fn entry(&self) -> Option<Entry<'_>> {
+        match self {
+            Source::Memory(cursor) => cursor.entry(),
+            Source::Run(run) => run.cursor.as_ref()?.entry(),
+        }
+    }
+
+    /// The value under the cursor to keep: shared with a block, copied from a memtable.
+    pub(super) fn value(&self) -> Option<Bytes> {
+        match self {
+            Source::Memory(cursor) => cursor.entry()?.value.map(Bytes::copy_from_slice),
+            Source::Run(run) => run.cursor.as_ref()?.value(),
+        }
+    }
+
+    /// Moves to the next version, or behind the last.
+    pub(super) async fn advance(&mut self) -> Result<()> {
+        match self {
+            Source::Memory(cursor) => {
+                cursor.advance();
+                Ok(())
+            }
+            Source::Run(run) => run.advance().await,
+        }
+    }
+}
+
+impl RunCursor {
+    /// A cursor on the first version of these tables.
+    pub(super) async fn first(
+        version: Arc<Version>,
+        level: usize,
+        tables: Range<usize>,
+    ) -> Result<RunCursor> {
+        let mut run = RunCursor {
+            version,
+            level,
+            tables,
+            cursor: None,
+        };
+        run.enter().await?;
+        Ok(run)
+    }
+
+    /// A cursor on the first version at or behind `(key, seq)` in these tables.
+    pub(super) async fn seek(
+        version: Arc<Version>,
+        level: usize,
+        mut tables: Range<usize>,
+        key: &[u8],
+        seq: Seq,
+    ) -> Result<RunCursor> {
+        let run = &version.level(level)[tables.clone()];
+        tables.start += run.partition_point(|table| table.info().largest < key);
+        let cursor = match version.level(level)[tables.clone()].first() {
+            Some(table) => Some(TableCursor::seek(table, key, seq).await?),
+            None => None,
+        };
+        let mut run = RunCursor {
+            version,
+            level,
+            tables,
+            cursor,
+        };
+        run.leave_if_done().await?;
+        Ok(run)
+    }
+
+    async fn advance(&mut self) -> Result<()> {
+        let Some(cursor) = &mut self.cursor else {
+            return Ok(());
+        };
+        let table = &self.version.level(self.level)[self.tables.start];
+        if cursor.step(table)? {
+            return Ok(());
+        }
+        cursor.next_block(table).await?;
+        self.leave_if_done().await
+    }
+
+    /// Moves on to the next table if the current one has no more versions.
+    async fn leave_if_done(&mut self) -> Result<()> {
+        let is_done = |cursor: &TableCursor| cursor.entry().is_none();
+        if self.cursor.as_ref().is_some_and(is_done) {
+            self.tables.start += 1;
+            self.enter().await?;
+        }
+        Ok(())
+    }
+
+    /// Stands on the first version of the first table, of which every table has one.
+    async fn enter(&mut self) -> Result<()> {
+        self.cursor = match self.version.level(self.level)[self.tables.clone()].first() {
+            Some(table) => Some(TableCursor::first(table).await?),
+            None => None,
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Numbers for operators.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use super::{
+    state::SuperVersion,
+    table::Properties,
+    version::{LEVELS, Version},
+};
+
+/// The state of a database in numbers. Counters begin at 0 when it is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// The memory of all memtables, in bytes.
+    pub memtable_bytes: u64,
+    /// How many memtables wait for their flush.
+    pub frozen: u64,
+    /// The number of tables in each level.
+    pub tables: Vec<u64>,
+    /// The bytes of the tables in each level.
+    pub level_bytes: Vec<u64>,
+    /// The number of versions in all tables.
+    pub table_entries: u64,
+    /// How many of them are tombstones.
+    pub table_tombstones: u64,
+    /// The bytes of keys and values written by the owner.
+    pub user_bytes: u64,
+    /// The bytes of tables written by flushes.
+    pub flush_bytes: u64,
+    /// The bytes of tables written by compactions.
+    pub compaction_bytes: u64,
+    /// How often a freeze had to wait.
+    pub stalls: u64,
+}
+
+/// The counters behind them.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// See [`Stats::user_bytes`].
+    pub(super) user_bytes: AtomicU64,
+    /// See [`Stats::flush_bytes`].
+    pub(super) flush_bytes: AtomicU64,
+    /// See [`Stats::compaction_bytes`].
+    pub(super) compaction_bytes: AtomicU64,
+    /// See [`Stats::stalls`].
+    pub(super) stalls: AtomicU64,
+}
+
+impl Counters {
+    /// The counters together with what can be counted on the spot.
+    pub(super) fn stats(&self, current: &SuperVersion) -> Stats {
+        let frozen = current.frozen.iter().map(|frozen| frozen.memtable.bytes());
+        let memtable_bytes = current.active.bytes() + frozen.sum::<usize>();
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            memtable_bytes: memtable_bytes as u64,
+            frozen: current.frozen.len() as u64,
+            tables: levels(&current.version, |_| 1),
+            level_bytes: levels(&current.version, |bytes| bytes),
+            table_entries: total(&current.version, |table| table.entries),
+            table_tombstones: total(&current.version, |table| table.tombstones),
+            user_bytes: load(&self.user_bytes),
+            flush_bytes: load(&self.flush_bytes),
+            compaction_bytes: load(&self.compaction_bytes),
+            stalls: load(&self.stalls),
+        }
+    }
+}
+
+/// Sums up what `of` takes from the properties of each table.
+fn total(version: &Version, of: fn(&Properties) -> u64) -> u64 {
+    version.tables().map(|table| of(table.properties())).sum()
+}
+
+/// Sums up, level by level, what `of` makes of the length of each table.
+fn levels(version: &Version, of: fn(u64) -> u64) -> Vec<u64> {
+    let sum = |level| {
+        let tables = version.level(level).iter();
+        tables.map(|table| of(table.info().bytes)).sum()
+    };
+    (0..LEVELS).map(sum).collect()
+}

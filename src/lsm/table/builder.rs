@@ -1,0 +1,218 @@
+//! Writing a table.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    super::{
+        block::BlockBuilder,
+        bloom::BloomBuilder,
+        entry::{Entry, Seq, order},
+        error::Result,
+        options::Options,
+    },
+    format::{Footer, Handle, Properties, seal},
+    reader::TableInfo,
+};
+use crate::env::File;
+
+/// Every so many keys of a data block one is written in full.
+const RESTART_INTERVAL: usize = 16;
+
+/// The index is searched by every read, so all of its keys are written in full.
+const INDEX_RESTART_INTERVAL: usize = 1;
+
+/// Blocks go to the file together once they have this many bytes.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// A table that is being written.
+pub(in crate::lsm) struct TableBuilder {
+    id: u64,
+    file: Arc<dyn File>,
+    block_bytes: usize,
+    bits_per_key: usize,
+    /// Finished blocks that are not in the file yet.
+    buffer: Vec<u8>,
+    /// The length of the file.
+    written: u64,
+    block: BlockBuilder,
+    index: BlockBuilder,
+    bloom: BloomBuilder,
+    properties: Properties,
+    /// The last block, until the entry behind it tells how short its index entry can be.
+    unindexed: Option<Handle>,
+    last_key: Vec<u8>,
+    last_seq: Seq,
+    scratch: Vec<u8>,
+}
+
+impl TableBuilder {
+    /// Begins table `id` in an empty file.
+    pub(in crate::lsm) fn new(id: u64, file: Arc<dyn File>, options: &Options) -> Self {
+        TableBuilder {
+            id,
+            file,
+            block_bytes: options.block_bytes,
+            bits_per_key: options.bloom_bits_per_key,
+            buffer: Vec::new(),
+            written: 0,
+            block: BlockBuilder::new(RESTART_INTERVAL),
+            index: BlockBuilder::new(INDEX_RESTART_INTERVAL),
+            bloom: BloomBuilder::default(),
+            properties: Properties::default(),
+            unindexed: None,
+            last_key: Vec::new(),
+            last_seq: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Adds a version, which must stand behind all that were added. [`Self::drain`] is to follow.
+    pub(in crate::lsm) fn add(&mut self, entry: Entry<'_>) {
+        let is_first = self.properties.entries == 0;
+        let last = (self.last_key.as_slice(), self.last_seq);
+        assert!(
+            is_first || order(last, (entry.key, entry.seq)).is_lt(),
+            "versions are added to a table in their order"
+        );
+        let bytes = entry.key.len() + entry.value.map_or(0, <[u8]>::len);
+        if bytes >= self.block_bytes && !self.block.is_empty() {
+            self.cut_block();
+        }
+        if let Some(handle) = self.unindexed.take() {
+            self.add_to_index(handle, Some(entry.key));
+        }
+        self.count(entry, is_first);
+        self.block.add(entry);
+        self.last_key.clear();
+        self.last_key.extend_from_slice(entry.key);
+        self.last_seq = entry.seq;
+        if self.block.len() >= self.block_bytes {
+            self.cut_block();
+        }
+    }
+
+    /// Whether the last version added was one of this key.
+    pub(in crate::lsm) fn ends_with(&self, key: &[u8]) -> bool {
+        self.properties.entries > 0 && self.last_key == key
+    }
+
+    /// The length of the table so far, without what is still to come behind its blocks.
+    pub(in crate::lsm) fn bytes(&self) -> usize {
+        self.written as usize + self.buffer.len() + self.block.len()
+    }
+
+    /// Writes finished blocks to the file if there are enough of them.
+    pub(in crate::lsm) async fn drain(&mut self) -> Result<()> {
+        match self.buffer.len() < WRITE_BYTES {
+            true => Ok(()),
+            false => self.write().await,
+        }
+    }
+
+    /// Completes the table, durably. Its name in the directory is not durable yet.
+    pub(in crate::lsm) async fn finish(mut self) -> Result<TableInfo> {
+        assert!(self.properties.entries > 0, "a table has entries");
+        if !self.block.is_empty() {
+            self.cut_block();
+        }
+        let last = self.unindexed.take().expect("a table has a block");
+        self.add_to_index(last, None);
+        self.properties.largest = Bytes::copy_from_slice(&self.last_key);
+        self.add_tail();
+        self.write().await?;
+        self.file.sync().await?;
+        Ok(TableInfo {
+            id: self.id,
+            bytes: self.written,
+            smallest: self.properties.smallest,
+            largest: self.properties.largest,
+        })
+    }
+
+    /// Filter, properties, index and footer.
+    fn add_tail(&mut self) {
+        let mut payload = Vec::new();
+        self.bloom.finish(self.bits_per_key, &mut payload);
+        let filter = self.add_block(&mut payload);
+        self.properties.encode(&mut payload);
+        let properties = self.add_block(&mut payload);
+        self.index.finish(&mut payload);
+        let index = self.add_block(&mut payload);
+        let length = |block: Handle| u32::try_from(block.length).expect("under 4 GiB");
+        let footer = Footer {
+            filter_offset: filter.offset,
+            filter_length: length(filter),
+            properties_length: length(properties),
+            index_length: length(index),
+            id: self.id,
+        };
+        self.buffer.extend_from_slice(&footer.encode());
+    }
+
+    fn count(&mut self, entry: Entry<'_>, is_first: bool) {
+        let properties = &mut self.properties;
+        if is_first {
+            properties.smallest = Bytes::copy_from_slice(entry.key);
+            properties.seq_min = entry.seq;
+        }
+        if is_first || self.last_key != entry.key {
+            properties.keys += 1;
+            self.bloom.add(entry.key);
+        }
+        properties.entries += 1;
+        properties.tombstones += u64::from(entry.value.is_none());
+        properties.seq_min = properties.seq_min.min(entry.seq);
+        properties.seq_max = properties.seq_max.max(entry.seq);
+    }
+
+    /// Ends the current block.
+    fn cut_block(&mut self) {
+        let mut payload = std::mem::take(&mut self.scratch);
+        self.block.finish(&mut payload);
+        self.unindexed = Some(self.add_block(&mut payload));
+        self.scratch = payload;
+    }
+
+    /// Appends a block to the buffer and empties `payload`.
+    fn add_block(&mut self, payload: &mut Vec<u8>) -> Handle {
+        let offset = self.written + self.buffer.len() as u64;
+        seal(payload, self.id, offset);
+        let length = payload.len() as u64;
+        self.buffer.append(payload);
+        Handle { offset, length }
+    }
+
+    /// Adds the index entry of a block that ends with the last version, and is followed by one of
+    /// key `next`.
+    fn add_to_index(&mut self, block: Handle, next: Option<&[u8]>) {
+        let mut value = Vec::new();
+        block.encode(&mut value);
+        // Between two keys the shortest that divides them will do; its number stands before all
+        // versions that a key may have, so that it is not behind any version of the next key.
+        let divider = next
+            .filter(|next| *next != self.last_key)
+            .map(|next| (divider(&self.last_key, next), Seq::MAX));
+        let (key, seq) = divider.unwrap_or((&self.last_key, self.last_seq));
+        self.index.add(Entry {
+            key,
+            seq,
+            value: Some(&value),
+        });
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        let offset = self.file.append(&self.buffer).await?;
+        assert_eq!(offset, self.written, "a table has one writer");
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// The shortest prefix of `next` that is greater than `last`, given that `next` is.
+fn divider<'a>(last: &[u8], next: &'a [u8]) -> &'a [u8] {
+    let shared = last.iter().zip(next).take_while(|(a, b)| a == b).count();
+    &next[..next.len().min(shared + 1)]
+}

@@ -1,0 +1,256 @@
+//! The bytes of a table. All integers are little-endian; *varint* is LEB128.
+//!
+//! ```text
+//! table    = data block … data block │ filter block │ properties block │ index block │ footer
+//!
+//! block    = payload │ compression u8 │ checksum u32
+//!            compression: 0, the payload is as it is (others are reserved)
+//!            checksum:    CRC32C of table id u64, offset of the block u64, payload, compression;
+//!                         so that a block of another file or place never passes for this one
+//!
+//! payload of a data block, and of the index block:
+//!            entry … entry │ restart u32 … restart u32 │ number of restarts u32
+//!            restart:     offset of an entry that does not lean on the one before it; the first
+//!                         is 0; a search halves its way among them
+//! entry    = shared varint │ rest varint │ seq varint │ tag varint │ key's rest │ value
+//!            shared:      how many bytes its key has in common with the key before
+//!            tag:         0 for a tombstone, else 1 + the length of the value
+//!
+//! index:     one entry per data block, in order. Its key and seq are at or behind all of that
+//!            block and before all of the next; its value is offset varint │ length varint of the
+//!            block, trailer included
+//!
+//! payload of the filter block:      probes u8 │ bits (see `bloom.rs`); no probes: no filter
+//! payload of the properties block:  entries varint │ keys varint │ tombstones varint
+//!            │ smallest seq varint │ largest seq varint
+//!            │ smallest key (length varint, bytes) │ largest key (length varint, bytes)
+//!
+//! footer   = offset of the filter block u64 │ lengths of filter, properties and index block, each
+//!            u32 │ table id u64 │ checksum u32 │ version u32 │ magic 8 bytes
+//!            checksum:    CRC32C of the rest of the footer
+//! ```
+
+use bytes::Bytes;
+
+use crate::codec::{DecodeError, Decoder, put_bytes, put_varint};
+
+use super::super::entry::Seq;
+
+/// The last bytes of every table.
+pub(super) const MAGIC: [u8; 8] = *b"sisTABLE";
+
+/// The version of this format.
+pub(super) const VERSION: u32 = 1;
+
+/// The length of the footer.
+pub(super) const FOOTER_BYTES: usize = 44;
+
+/// The bytes behind a block's payload.
+pub(super) const TRAILER_BYTES: usize = 5;
+
+/// The payload is stored as it is.
+const COMPRESSION_NONE: u8 = 0;
+
+/// Where a block lies, trailer included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handle {
+    /// Its first byte.
+    pub(super) offset: u64,
+    /// Its length in bytes.
+    pub(super) length: u64,
+}
+
+/// The fixed end of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Footer {
+    /// Where the data blocks end and the filter block begins.
+    pub(super) filter_offset: u64,
+    /// The length of the filter block.
+    pub(super) filter_length: u32,
+    /// The length of the properties block behind it.
+    pub(super) properties_length: u32,
+    /// The length of the index block behind that.
+    pub(super) index_length: u32,
+    /// The table.
+    pub(super) id: u64,
+}
+
+/// What a table says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::lsm) struct Properties {
+    /// The number of versions.
+    pub(in crate::lsm) entries: u64,
+    /// The number of different keys.
+    pub(in crate::lsm) keys: u64,
+    /// How many of the versions are tombstones.
+    pub(in crate::lsm) tombstones: u64,
+    /// The smallest version number.
+    pub(in crate::lsm) seq_min: Seq,
+    /// The largest version number.
+    pub(in crate::lsm) seq_max: Seq,
+    /// The first key.
+    pub(in crate::lsm) smallest: Bytes,
+    /// The last key.
+    pub(in crate::lsm) largest: Bytes,
+}
+
+/// Why the end of a file is not the footer of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum BadFooter {
+    /// Written by another version of the software.
+    Version(u32),
+    /// Damaged.
+    Corrupt(DecodeError),
+}
+
+/// Turns the payload in `block` into a block of table `id` that will lie at `offset`.
+pub(super) fn seal(block: &mut Vec<u8>, id: u64, offset: u64) {
+    block.push(COMPRESSION_NONE);
+    let checksum = checksum(block, id, offset);
+    block.extend_from_slice(&checksum.to_le_bytes());
+}
+
+/// The payload of a block that was read from `offset` of table `id`.
+pub(super) fn unseal(block: &Bytes, id: u64, offset: u64) -> Result<Bytes, DecodeError> {
+    let error = |what| DecodeError { what, offset: 0 };
+    let (sealed, stored) = block
+        .split_last_chunk::<4>()
+        .ok_or(error("a block is longer than its checksum"))?;
+    if checksum(sealed, id, offset) != u32::from_le_bytes(*stored) {
+        return Err(error("the checksum of a block"));
+    }
+    match sealed.split_last() {
+        Some((&COMPRESSION_NONE, payload)) => Ok(block.slice(..payload.len())),
+        _ => Err(error("a known kind of compression")),
+    }
+}
+
+fn checksum(sealed: &[u8], id: u64, offset: u64) -> u32 {
+    let place = crc32c::crc32c(&id.to_le_bytes());
+    let place = crc32c::crc32c_append(place, &offset.to_le_bytes());
+    crc32c::crc32c_append(place, sealed)
+}
+
+impl Handle {
+    /// The value of an index entry.
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        put_varint(out, self.offset);
+        put_varint(out, self.length);
+    }
+
+    /// Reads it back.
+    pub(super) fn decode(value: Bytes) -> Result<Handle, DecodeError> {
+        let mut decoder = Decoder::new(value);
+        let handle = Handle {
+            offset: decoder.varint("the offset of a block")?,
+            length: decoder.varint("the length of a block")?,
+        };
+        decoder.finish()?;
+        Ok(handle)
+    }
+}
+
+impl Properties {
+    /// The payload of the properties block.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        for number in [
+            self.entries,
+            self.keys,
+            self.tombstones,
+            self.seq_min,
+            self.seq_max,
+        ] {
+            put_varint(out, number);
+        }
+        put_bytes(out, &self.smallest);
+        put_bytes(out, &self.largest);
+    }
+
+    /// Reads it back.
+    pub(super) fn decode(payload: Bytes) -> Result<Properties, DecodeError> {
+        let mut decoder = Decoder::new(payload);
+        let properties = Properties {
+            entries: decoder.varint("the number of entries")?,
+            keys: decoder.varint("the number of keys")?,
+            tombstones: decoder.varint("the number of tombstones")?,
+            seq_min: decoder.varint("the smallest seq")?,
+            seq_max: decoder.varint("the largest seq")?,
+            smallest: decoder.bytes("the smallest key")?,
+            largest: decoder.bytes("the largest key")?,
+        };
+        decoder.finish()?;
+        Ok(properties)
+    }
+}
+
+impl Footer {
+    /// Its bytes.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(FOOTER_BYTES);
+        out.extend_from_slice(&self.filter_offset.to_le_bytes());
+        for length in [
+            self.filter_length,
+            self.properties_length,
+            self.index_length,
+        ] {
+            out.extend_from_slice(&length.to_le_bytes());
+        }
+        out.extend_from_slice(&self.id.to_le_bytes());
+        let checksum = Footer::checksum(&out, VERSION);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&MAGIC);
+        out
+    }
+
+    /// Reads the last bytes of a file.
+    pub(super) fn decode(bytes: Bytes) -> Result<Footer, BadFooter> {
+        let fields_length = FOOTER_BYTES - 16;
+        let fields = bytes.slice(..fields_length.min(bytes.len()));
+        let mut decoder = Decoder::new(bytes);
+        let footer = Footer::decode_fields(&mut decoder)?;
+        let checksum = decoder.u32("the checksum of the footer")?;
+        let version = decoder.u32("the version of the table")?;
+        if decoder.take(MAGIC.len(), "the magic of a table")? != MAGIC[..] {
+            return Err(decoder.error("the magic of a table").into());
+        }
+        if version != VERSION {
+            return Err(BadFooter::Version(version));
+        }
+        if checksum != Footer::checksum(&fields, version) {
+            return Err(decoder.error("the checksum of the footer").into());
+        }
+        decoder.finish()?;
+        Ok(footer)
+    }
+
+    fn decode_fields(decoder: &mut Decoder) -> Result<Footer, DecodeError> {
+        Ok(Footer {
+            filter_offset: decoder.u64("the offset of the filter")?,
+            filter_length: decoder.u32("the length of the filter")?,
+            properties_length: decoder.u32("the length of the properties")?,
+            index_length: decoder.u32("the length of the index")?,
+            id: decoder.u64("the id of the table")?,
+        })
+    }
+
+    fn checksum(fields: &[u8], version: u32) -> u32 {
+        crc32c::crc32c_append(crc32c::crc32c(fields), &version.to_le_bytes())
+    }
+
+    /// How many bytes the three blocks and the footer take.
+    pub(super) fn tail_bytes(&self) -> u64 {
+        let lengths = [
+            self.filter_length,
+            self.properties_length,
+            self.index_length,
+        ];
+        lengths.map(u64::from).iter().sum::<u64>() + FOOTER_BYTES as u64
+    }
+}
+
+impl From<DecodeError> for BadFooter {
+    fn from(error: DecodeError) -> Self {
+        BadFooter::Corrupt(error)
+    }
+}

@@ -1,0 +1,4 @@
+//! The engine as a whole, on a disk in memory.
+
+mod any_sequence;
+mod model;

@@ -1,0 +1,106 @@
+//! The dumb twin: all versions in a map.
+
+use std::{cmp::Reverse, collections::BTreeMap, ops::Bound};
+
+use bytes::Bytes;
+
+use super::super::*;
+
+/// All versions in the engine's order; no value is a tombstone.
+pub type Versions = BTreeMap<(Vec<u8>, Reverse<Seq>), Option<Vec<u8>>>;
+
+/// What a database should hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    /// All that was written.
+    pub versions: Versions,
+}
+
+/// A version as [`Model::listed`] shows it.
+pub type Listed = (Vec<u8>, Seq, Option<Vec<u8>>);
+
+impl Model {
+    /// Writes a version.
+    pub fn write(&mut self, key: &[u8], seq: Seq, value: Option<&[u8]>) {
+        let version = (key.to_vec(), Reverse(seq));
+        self.versions.insert(version, value.map(<[u8]>::to_vec));
+    }
+
+    /// All versions, in order.
+    pub fn listed(&self) -> Vec<Listed> {
+        let versions = self.versions.iter();
+        versions
+            .map(|((key, seq), value)| (key.clone(), seq.0, value.clone()))
+            .collect()
+    }
+
+    /// What a reader at `at` sees.
+    pub fn seen(&self, at: Seq) -> Vec<Listed> {
+        let mut seen: Vec<Listed> = Vec::new();
+        let mut decided: Option<Vec<u8>> = None;
+        for (key, seq, value) in self.listed() {
+            if seq <= at && decided.as_ref() != Some(&key) {
+                decided = Some(key.clone());
+                seen.extend(value.map(|value| (key, seq, Some(value))));
+            }
+        }
+        seen
+    }
+}
+
+/// What the database shows of bounds at `at`.
+pub async fn seen(
+    db: &Db,
+    bounds: (Bound<&[u8]>, Bound<&[u8]>),
+    at: Seq,
+) -> Result<Vec<Listed>, LsmError> {
+    let mut range = db.range(bounds, at);
+    let mut seen = Vec::new();
+    while let Some((key, found)) = range.next().await? {
+        seen.push((key.to_vec(), found.seq, Some(found.value.to_vec())));
+    }
+    Ok(seen)
+}
+
+/// Everything in the database at `at`.
+pub async fn seen_all(db: &Db, at: Seq) -> Result<Vec<Listed>, LsmError> {
+    seen(db, (Bound::Unbounded, Bound::Unbounded), at).await
+}
+
+/// All versions of a snapshot.
+pub async fn listed(snapshot: &Snapshot) -> Result<Vec<Listed>, LsmError> {
+    let mut entries = snapshot.entries();
+    let mut listed = Vec::new();
+    while let Some((key, seq, value)) = entries.next().await? {
+        listed.push((key.to_vec(), seq, value.map(|value| value.to_vec())));
+    }
+    Ok(listed)
+}
+
+/// Asserts that the database agrees with the model at `at`, for every key and in ranges.
+pub async fn assert_agrees(db: &Db, model: &Model, at: Seq) {
+    let expected = model.seen(at);
+    assert_eq!(
+        seen_all(db, at).await.expect("a range"),
+        expected,
+        "at {at}"
+    );
+    let keys = model.versions.keys().map(|(key, _)| key.as_slice());
+    for key in keys.chain([&b"absent"[..]]) {
+        let found = db.get(key, at).await.expect("a read");
+        let found = found.map(|found| (key.to_vec(), found.seq, Some(found.value.to_vec())));
+        let expected = expected.iter().find(|entry| entry.0 == key);
+        assert_eq!(found.as_ref(), expected, "{key:?} at {at}");
+    }
+}
+
+/// A note that says a number.
+pub fn note(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_le_bytes())
+}
+
+/// The number that a note says; 0 in a new database.
+pub fn number(note: &Bytes) -> u64 {
+    note.first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}

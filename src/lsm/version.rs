@@ -1,0 +1,103 @@
+//! Which tables there are. A version never changes: an edit makes a new one, and readers keep the
+//! one they began with.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{entry::Seq, error::Result, garbage::LiveTable, memtable::Hit};
+
+/// How many levels there are. Everything in a level is newer than what the levels below it have
+/// of the same key.
+pub(super) const LEVELS: usize = 2;
+
+/// The tables by level.
+#[derive(Clone, Default)]
+pub(super) struct Version {
+    /// Level 0 holds flushed memtables, the newest first, whose keys overlap. In each level below,
+    /// the tables' ranges of keys do not overlap, and the tables stand in their order.
+    levels: [Vec<Arc<LiveTable>>; LEVELS],
+}
+
+impl Version {
+    /// The tables of a level, in its order.
+    pub(super) fn level(&self, level: usize) -> &[Arc<LiveTable>] {
+        &self.levels[level]
+    }
+
+    /// All tables.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Arc<LiveTable>> {
+        self.levels.iter().flatten()
+    }
+
+    /// This version without the tables of `removed` and with those of `added`, each with its level.
+    pub(super) fn edit(&self, removed: &[u64], added: &[(usize, Arc<LiveTable>)]) -> Version {
+        let mut levels = self.levels.clone();
+        for tables in &mut levels {
+            tables.retain(|table| !removed.contains(&table.info().id));
+        }
+        for (level, table) in added {
+            levels[*level].push(Arc::clone(table));
+        }
+        let version = Version { levels }.sorted();
+        assert!(version.is_ordered(), "tables of one level do not overlap");
+        version
+    }
+
+    /// The version with these tables, if they can be one.
+    pub(super) fn of(tables: Vec<(usize, Arc<LiveTable>)>) -> Option<Version> {
+        let mut version = Version::default();
+        for (level, table) in tables {
+            version.levels[level].push(table);
+        }
+        Some(version.sorted()).filter(Version::is_ordered)
+    }
+
+    /// The newest version of `key` at or below `at` in any table.
+    pub(super) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
+        let level0 = self.levels[0].iter().filter(|table| covers(table, key));
+        let below = self.levels[1..].iter().filter_map(|tables| {
+            let place = tables.partition_point(|table| table.info().largest < key);
+            tables.get(place).filter(|table| covers(table, key))
+        });
+        // From new to old: whoever has the key has its newest version, save those above `at`,
+        // which the places before would have had as well.
+        for table in level0.chain(below) {
+            if let Some(hit) = table.get(key, at).await? {
+                return Ok(Some(hit));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Which tables of a level below 0 have keys from `smallest` to `largest`, both included.
+    pub(super) fn overlap(&self, level: usize, smallest: &[u8], largest: &[u8]) -> Range<usize> {
+        assert!(level > 0, "level 0 has no order of keys");
+        let tables = &self.levels[level];
+        let from = tables.partition_point(|table| table.info().largest < smallest);
+        let to = tables.partition_point(|table| table.info().smallest <= largest);
+        from..to.max(from)
+    }
+
+    fn sorted(mut self) -> Version {
+        let (level0, below) = self.levels.split_first_mut().expect("there is a level 0");
+        // Ids are given in the order of flushes.
+        level0.sort_by_key(|table| std::cmp::Reverse(table.info().id));
+        for tables in below {
+            tables.sort_by(|a, b| a.info().smallest.cmp(&b.info().smallest));
+        }
+        self
+    }
+
+    fn is_ordered(&self) -> bool {
+        let disjoint = |pair: &[Arc<LiveTable>]| pair[0].info().largest < pair[1].info().smallest;
+        let mut below = self.levels[1..].iter();
+        below.all(|tables| tables.windows(2).all(disjoint))
+    }
+}
+
+/// Whether a key lies in the table's range.
+fn covers(table: &LiveTable, key: &[u8]) -> bool {
+    let info = table.info();
+    (&info.smallest as &Bytes) <= key && key <= &info.largest[..]
+}
