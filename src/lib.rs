@@ -1,6 +1,9 @@
 //! SisyphusDB: a distributed, strongly consistent key-value store that its users can believe.
 
 pub mod check;
+#[cfg(not(feature = "simulated"))]
+pub mod cli;
+pub mod client;
 pub mod codec;
 pub mod config;
 pub mod env;

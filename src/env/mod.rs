@@ -19,6 +19,8 @@ mod clock;
 mod disk;
 #[cfg(all(test, not(feature = "simulated")))]
 mod disk_tests;
+#[cfg(not(feature = "simulated"))]
+mod entropy;
 mod mem_disk;
 mod net;
 #[cfg(not(feature = "simulated"))]
@@ -27,6 +29,8 @@ pub mod task;
 
 pub use clock::Clock;
 pub use disk::{Disk, DiskError, DiskResult, File};
+#[cfg(not(feature = "simulated"))]
+pub use entropy::machine_rng;
 pub use mem_disk::MemDisk;
 pub use net::{Inbound, Transport};
 #[cfg(not(feature = "simulated"))]

@@ -22,12 +22,16 @@
 //! Left out: leases (a lease other than 0 is unknown, as it is to an etcd without leases),
 //! transactions inside transactions, conditions on ranges, `ignore_value`, `ignore_lease`.
 
+mod identity;
+mod outcome;
 mod request;
 mod response;
 mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use identity::{CLIENT_ID, SEQUENCE};
+pub use outcome::{is_not_done, not_done};
 pub use request::{Read, Transaction, delete_range, put, range, txn};
 pub use response::{Stamp, delete_range_response, put_response, range_response, txn_response};
 pub use shape::Shape;

@@ -1,0 +1,120 @@
+//! One connection to each endpoint, made when it is first needed.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tonic::transport::{Channel, Endpoint};
+
+use super::error::root;
+use crate::env::task::timeout;
+
+/// A connection must stand within this time, or the next endpoint is tried.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+
+/// How often the far end is asked for a sign of life, and how long it may take to answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// The endpoints of a cluster and the connections to them, shared by clones.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    places: Arc<Vec<Place>>,
+}
+
+#[derive(Debug)]
+struct Place {
+    address: String,
+    slot: Mutex<Slot>,
+}
+
+/// Where the connection of an endpoint stands. The number tells connections apart, so that who
+/// finds one broken does not throw away its successor.
+#[derive(Debug, Default)]
+struct Slot {
+    number: u64,
+    channel: Option<Channel>,
+}
+
+impl Connections {
+    /// Connections to `endpoints`, each `host:port` or `http://host:port`. Nothing is connected yet.
+    /// The error names the endpoint that is wrong.
+    pub fn new(endpoints: &[String]) -> Result<Connections, String> {
+        if endpoints.is_empty() {
+            return Err("no endpoints: name at least one as host:port".to_owned());
+        }
+        let places = endpoints.iter().map(|text| {
+            let address = text
+                .trim()
+                .trim_start_matches("http://")
+                .trim_end_matches('/');
+            let has_port = address.rsplit_once(':').is_some_and(|(host, port)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+            });
+            if !has_port || endpoint(address).is_err() {
+                return Err(format!("endpoint {text:?}: write it as host:port"));
+            }
+            Ok(Place {
+                address: address.to_owned(),
+                slot: Mutex::default(),
+            })
+        });
+        Ok(Connections {
+            places: Arc::new(places.collect::<Result<_, _>>()?),
+        })
+    }
+
+    /// How many endpoints there are; at least one.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The address of an endpoint, by its place in the list.
+    pub fn address(&self, at: usize) -> &str {
+        &self.places[at].address
+    }
+
+    /// The connection to an endpoint and its number, made within `within` if there is none. The
+    /// error says why it cannot be made.
+    pub(super) async fn connect(
+        &self,
+        at: usize,
+        within: Duration,
+    ) -> Result<(u64, Channel), String> {
+        let place = &self.places[at];
+        if let Slot {
+            number,
+            channel: Some(channel),
+        } = &*place.slot.lock()
+        {
+            return Ok((*number, channel.clone()));
+        }
+        let within = within.min(CONNECT_WITHIN);
+        let endpoint = endpoint(&place.address).map_err(|error| root(&error))?;
+        let channel = match timeout(within, endpoint.connect()).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(error)) => return Err(root(&error)),
+            Err(_) => return Err(format!("no connection within {within:?}")),
+        };
+        let mut slot = place.slot.lock();
+        slot.number += 1;
+        slot.channel = Some(channel.clone());
+        Ok((slot.number, channel))
+    }
+
+    /// The connection of this number is of no use.
+    pub(super) fn forget(&self, at: usize, number: u64) {
+        let mut slot = self.places[at].slot.lock();
+        if slot.number == number {
+            slot.channel = None;
+        }
+    }
+}
+
+fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_WITHIN)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE))
+}
