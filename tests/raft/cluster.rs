@@ -152,11 +152,11 @@ impl Cluster {
         self.replicas.keys().copied().collect()
     }
 
-    /// The replica that leads the latest term, if any is up.
-    pub fn some_leader(&self) -> Option<NodeId> {
+    /// All that believe to lead, deposed or not.
+    pub fn leaders(&self) -> Vec<NodeId> {
         let up = self.replicas.values().filter_map(|r| r.raft.as_ref());
         let leaders = up.map(Raft::status).filter(|s| s.role == RoleName::Leader);
-        leaders.max_by_key(|s| s.term).map(|s| s.id)
+        leaders.map(|s| s.id).collect()
     }
 
     fn replica(&mut self, id: NodeId) -> &mut Replica {
@@ -230,10 +230,14 @@ impl Cluster {
         Some(result.map(|()| read))
     }
 
+    /// Whether two replicas are on the same side.
+    pub fn is_connected(&self, one: NodeId, other: NodeId) -> bool {
+        self.sides.get(&one) == self.sides.get(&other)
+    }
+
     /// Hands a message to its receiver, unless that is down or on the other side.
     pub fn deliver(&mut self, message: Message) {
-        let side = |id| self.sides.get(&id).copied();
-        if side(message.from) != side(message.to) {
+        if !self.is_connected(message.from, message.to) {
             return;
         }
         let to = message.to;

@@ -14,8 +14,8 @@ pub struct Oracle {
     leaders: BTreeMap<Term, NodeId>,
     /// Every entry that any log held, with the term of the one before it if that was seen.
     entries: BTreeMap<LogPosition, (Option<Term>, Bytes)>,
-    /// The committed entries; index 1 stands first.
-    committed: Vec<LogPosition>,
+    /// The committed entries, index 1 first, and the term in which each was committed.
+    committed: Vec<(LogPosition, Term)>,
     /// Each replica since its start, as it was last seen.
     seen: BTreeMap<NodeId, Status>,
     /// Reads under way: where, and what was committed when they began.
@@ -100,6 +100,7 @@ impl Oracle {
     pub fn applied(&mut self, id: NodeId, entries: &[Entry]) {
         for entry in entries {
             let committed = self.committed.get(entry.at.index as usize - 1);
+            let committed = committed.map(|(position, _)| position);
             assert_eq!(
                 committed,
                 Some(&entry.at),
@@ -172,24 +173,23 @@ impl Oracle {
         }
     }
 
-    /// Election safety: one leader a term (§5.2). Leader completeness: it has all that was
-    /// committed (§5.4).
+    /// Election safety: one leader a term (§5.2). Leader completeness: it has all that was committed
+    /// in earlier terms (§5.4); a late winner of an old term may lack what came after it.
     fn elected(&mut self, raft: &Raft, status: &Status) {
         let earlier = self.leaders.insert(status.term, status.id);
         self.tally.elected += 1;
-        assert_eq!(
-            earlier, None,
-            "two leaders in term {}: {}",
-            status.term, status.id
-        );
+        assert_eq!(earlier, None, "two leaders in term {}", status.term);
+        let due = self
+            .committed
+            .partition_point(|(_, term)| *term < status.term);
         assert!(
-            status.last.index >= self.committed(),
-            "the leader lacks entries"
+            status.last.index >= due as Index,
+            "{} lacks entries",
+            status.id
         );
-        for entry in raft.entries() {
-            if let Some(committed) = self.committed.get(entry.at.index as usize - 1) {
-                assert_eq!(entry.at, *committed, "{} leads without it", status.id);
-            }
+        let due = self.committed[..due].iter().skip(status.first as usize - 1);
+        for ((committed, _), held) in due.zip(raft.entries()) {
+            assert_eq!(held.at, *committed, "{} leads without it", status.id);
         }
     }
 
@@ -218,13 +218,13 @@ impl Oracle {
         let committed = raft.entries().map(|entry| entry.at);
         for position in committed.take_while(|at| at.index <= status.commit) {
             match self.committed.get(position.index as usize - 1) {
-                Some(known) => assert_eq!(*known, position, "at {}", status.id),
+                Some((known, _)) => assert_eq!(*known, position, "at {}", status.id),
                 None => {
                     assert_eq!(position.index, self.committed() + 1, "a gap");
                     let holds = |r: &&Replica| r.has_durably(position);
                     let holders = replicas.values().filter(holds).count();
                     assert!(holders >= self.quorum, "{position} is on {holders} disks");
-                    self.committed.push(position);
+                    self.committed.push((position, status.term));
                     self.tally.committed += 1;
                 }
             }
