@@ -10,7 +10,7 @@ pub use tokio::{
         mpsc::{Receiver, Sender, channel, error::TrySendError},
         oneshot, watch,
     },
-    task::JoinHandle,
+    task::{JoinHandle, yield_now},
     time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
 

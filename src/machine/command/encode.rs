@@ -119,7 +119,7 @@ fn put_keys(out: &mut Vec<u8>, keys: &KeyRange) {
 }
 
 fn put_query(out: &mut Vec<u8>, query: &Query) {
-    out.push(u8::from(query.count_only) * FLAG | u8::from(query.keys_only) * FLAG_KEYS_ONLY);
+    out.push((u8::from(query.count_only) * FLAG) | (u8::from(query.keys_only) * FLAG_KEYS_ONLY));
     put_keys(out, &query.keys);
     put_varint(out, query.revision);
     put_varint(out, query.limit);
