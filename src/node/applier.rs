@@ -1,0 +1,153 @@
+//! The stage that applies committed entries, one task per shard. It alone writes the state machine;
+//! while it works, or waits for a write stall to end, the replica goes on electing and replicating.
+
+use super::{
+    Event, Failure, Fate,
+    fate::Waiter,
+    incoming::Incoming,
+    link::Link,
+    outgoing::{self, Outgoing},
+    replica::Completion,
+};
+use crate::{
+    env::{
+        Clock,
+        task::{Receiver, Sender, Tasks},
+    },
+    machine::{Machine, MachineError},
+    raft::Entry,
+    rpc::SnapshotChunk,
+    types::NodeId,
+};
+
+/// Entries that change little (reads in the log, refused commands) fill no memtable, and so cause
+/// no flush, and without a flush the log cannot be cut. After this many times the memtable's
+/// threshold in log bytes the machine makes a checkpoint all the same.
+const LOG_PER_MEMTABLE: usize = 2;
+
+/// What an entry costs in the log beside its command, in bytes; an estimate.
+const ENTRY_OVERHEAD: usize = 64;
+
+/// Work for the applier.
+#[derive(Debug)]
+pub(super) enum ApplierJob {
+    /// Committed entries in order, each with whoever waits for it.
+    Apply(Vec<(Entry, Option<Waiter>)>),
+    /// A peer needs a snapshot: make one and send it.
+    SendSnapshot(Outgoing),
+    /// A chunk of a snapshot for this replica arrived.
+    Chunk(NodeId, SnapshotChunk),
+}
+
+/// The applier of one shard.
+pub(super) struct Applier {
+    pub(super) machine: Machine,
+    pub(super) link: Link,
+    pub(super) clock: Clock,
+    pub(super) jobs: Receiver<ApplierJob>,
+    pub(super) failure: Failure,
+    pub(super) memtable_bytes: usize,
+    pub(super) incoming: Option<Incoming>,
+    /// Bytes of log since the machine's last checkpoint.
+    pub(super) log_bytes: usize,
+    /// The snapshots on their way to peers.
+    pub(super) senders: Tasks,
+}
+
+impl Applier {
+    /// Works until the replica is gone or the state machine fails.
+    pub(super) async fn run(mut self, done: Sender<Completion>) {
+        while let Some(job) = self.jobs.recv().await {
+            let result = match job {
+                ApplierJob::Apply(entries) => self.apply_all(entries).await.map(Some),
+                ApplierJob::Chunk(from, chunk) => self.receive(from, chunk).await,
+                ApplierJob::SendSnapshot(outgoing) => self
+                    .send_snapshot(outgoing, done.clone())
+                    .await
+                    .map(|()| None),
+            };
+            match result {
+                // A closed channel means that the node is stopping.
+                Ok(Some(completion)) => drop(done.send(completion).await),
+                Ok(None) => {}
+                Err(error) => {
+                    self.failure.report(format!("{}: {error}", self.link.shard));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn apply_all(
+        &mut self,
+        entries: Vec<(Entry, Option<Waiter>)>,
+    ) -> Result<Completion, MachineError> {
+        for (entry, waiter) in entries {
+            // Entries that a snapshot already holds: after a restart, or when one was installed
+            // while they were under way. What they answered is not known any more.
+            if entry.at.index <= self.machine.applied().index {
+                if let Some(waiter) = waiter {
+                    let why = "its effect arrived in a snapshot";
+                    self.link.answer(waiter, Fate::Unknown(why.into()));
+                }
+                continue;
+            }
+            self.apply(entry, waiter).await?;
+        }
+        let (applied, durable) = (self.machine.applied().index, self.machine.durable());
+        Ok(Completion::Applied { applied, durable })
+    }
+
+    async fn apply(&mut self, entry: Entry, waiter: Option<Waiter>) -> Result<(), MachineError> {
+        let outcome = self.machine.apply(entry.at, &entry.data).await?;
+        let hash = self.machine.hash();
+        self.link.observe(Event::Applied {
+            at: entry.at,
+            hash,
+            data: &entry.data,
+        });
+        if let Some(waiter) = waiter {
+            self.link.answer(
+                waiter,
+                Fate::Done {
+                    at: entry.at,
+                    outcome,
+                },
+            );
+        }
+        self.log_bytes += entry.data.len() + ENTRY_OVERHEAD;
+        if self.log_bytes > LOG_PER_MEMTABLE * self.memtable_bytes {
+            self.log_bytes = 0;
+            return self.machine.checkpoint().await;
+        }
+        self.machine.settle().await
+    }
+
+    async fn send_snapshot(
+        &mut self,
+        outgoing: Outgoing,
+        done: Sender<Completion>,
+    ) -> Result<(), MachineError> {
+        let snapshot = self.machine.snapshot().await?;
+        let (link, clock) = (self.link.clone(), self.clock.clone());
+        self.senders
+            .spawn(outgoing::send(outgoing, snapshot, link, clock, done));
+        Ok(())
+    }
+
+    async fn receive(
+        &mut self,
+        from: NodeId,
+        chunk: SnapshotChunk,
+    ) -> Result<Option<Completion>, MachineError> {
+        let Some(at) = self.take_chunk(from, chunk).await? else {
+            return Ok(None);
+        };
+        self.log_bytes = 0;
+        self.link.observe(Event::Installed {
+            at,
+            hash: self.machine.hash(),
+        });
+        Ok(Some(Completion::Installed { at }))
+    }
+}

@@ -1,0 +1,68 @@
+//! Errors, sorted by what the caller must do.
+
+use thiserror::Error;
+
+use super::{IdentityError, LogStoreError};
+use crate::{
+    env::DiskError,
+    machine::{MachineError, Refusal},
+    types::{LogPosition, ShardId},
+};
+
+/// Why a request was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// The request itself is wrong: mend it.
+    #[error("{0}")]
+    Invalid(String),
+    /// The command was committed and refused, by every replica alike.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Certainly not done: try again, here or elsewhere.
+    #[error("{0}")]
+    Unavailable(String),
+    /// May or may not be done, now or later: read before writing again.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(String),
+    /// This node is broken and stays so until an operator looks after it.
+    #[error("this node has failed: {0}")]
+    Failed(String),
+}
+
+/// Why a node does not start.
+#[derive(Clone, Debug, Error)]
+pub enum StartError {
+    /// The data directory is not this node's.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The Raft log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogStoreError),
+    /// The state machine cannot be read.
+    #[error("{shard}: {error}")]
+    Machine {
+        /// Of which shard.
+        shard: ShardId,
+        /// What is wrong.
+        error: MachineError,
+    },
+    /// The log was cut behind entries that the state machine does not hold.
+    #[error(
+        "{shard}: the log begins after {base} but the state machine holds only up to {applied}: \
+         files are missing; restore the directory or replace this node"
+    )]
+    Gap {
+        /// Of which shard.
+        shard: ShardId,
+        /// The log's beginning.
+        base: LogPosition,
+        /// The machine's end.
+        applied: LogPosition,
+    },
+    /// The node is not one of the voters it was given.
+    #[error("node {0} is not among the members {1}: correct `node.id` or `members`")]
+    NotMember(u64, String),
+}

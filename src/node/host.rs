@@ -1,0 +1,300 @@
+//! A node: its identity, its log, its shards and their tasks, from start to stop.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{
+    Failure, Fate, Identity, LogStore, Observer, RequestError, ShardStatus, StartError, Status,
+    identity,
+    link::Link,
+    replica::{Completion, Inputs},
+    requests::Request,
+    start::{self, ReplicaParts},
+    status::Board,
+    writer::{Writer, WriterJob},
+};
+use crate::{
+    config::Limits,
+    env::{
+        Clock, Disk, Inbound, Transport,
+        task::{Sender, Tasks, channel, oneshot},
+    },
+    machine,
+    rng::Rng,
+    rpc::{self, PeerBody},
+    types::{NodeId, ShardId},
+};
+
+/// The directory of the Raft log.
+const LOG_DIR: &str = "log";
+
+/// The shards there are, for now.
+const SHARDS: [ShardId; 1] = [ShardId(0)];
+
+/// Requests that wait for a replica to take them in; beyond, callers wait, inside their deadline.
+const REQUESTS: usize = 1_024;
+
+/// Frames of peers that wait for a replica; more are dropped, as a network would.
+const FRAMES: usize = 4_096;
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The cluster's id; peers of another cluster are not listened to.
+    pub cluster: u64,
+    /// The node's id.
+    pub node: NodeId,
+    /// The members of every shard, this node among them.
+    pub voters: Vec<NodeId>,
+    /// Bounds and timings.
+    pub limits: Limits,
+}
+
+/// Where a node lives.
+#[derive(Clone)]
+pub struct World {
+    /// The data directory.
+    pub disk: Arc<dyn Disk>,
+    /// The way to the peers.
+    pub transport: Arc<dyn Transport>,
+    /// The node's clock.
+    pub clock: Clock,
+    /// The node's randomness. Must differ from one start of the node to the next.
+    pub rng: Rng,
+    /// Who watches, if anybody.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+/// A running node. Clones are handles of the same node; when the last one goes, or after
+/// [`Host::stop`], its tasks end.
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    failure: Failure,
+    shards: BTreeMap<ShardId, Shard>,
+    tasks: Mutex<Option<Tasks>>,
+}
+
+/// A shard as seen from outside its tasks.
+pub(super) struct Shard {
+    pub(super) requests: Sender<Request>,
+    pub(super) peers: Sender<(NodeId, PeerBody)>,
+    pub(super) board: Board,
+    pub(super) reader: machine::Reader,
+}
+
+impl Host {
+    /// Starts a node on its data directory, or makes one in an empty directory.
+    pub async fn start(settings: Settings, world: World) -> Result<Host, StartError> {
+        if !settings.voters.contains(&settings.node) {
+            let members = format!("{:?}", settings.voters);
+            return Err(StartError::NotMember(settings.node.0, members));
+        }
+        let disk = &world.disk;
+        let identity = Identity {
+            cluster: settings.cluster,
+            node: settings.node,
+        };
+        identity::claim(disk.as_ref(), identity, &directories()).await?;
+        let segment_bytes = settings.limits.segment_bytes;
+        let (mut store, mut restored) =
+            LogStore::open(disk.clone(), LOG_DIR, segment_bytes).await?;
+
+        let (failure, mut tasks) = (Failure::default(), Tasks::default());
+        let (writer, jobs) = channel::<WriterJob>(start::WRITER_JOBS * SHARDS.len());
+        let (mut shards, mut links) = (BTreeMap::new(), BTreeMap::new());
+        let mut replicas = Vec::new();
+        for shard in SHARDS {
+            let parts = ReplicaParts {
+                link: link(&settings, &world, shard),
+                settings: &settings,
+                world: &world,
+                writer: writer.clone(),
+                failure: failure.clone(),
+            };
+            let restored = restored.remove(&shard).unwrap_or_default();
+            let (replica, applier, reader) = parts.open(restored, &mut store).await?;
+            let (completions, completed) = channel::<Completion>(start::COMPLETIONS);
+            let (requests, requested) = channel(REQUESTS);
+            let (peers, heard) = channel(FRAMES);
+            let inputs = Inputs {
+                completions: completed,
+                peers: heard,
+                requests: requested,
+            };
+            links.insert(shard, (replica.link.clone(), completions.clone()));
+            let board = replica.board.clone();
+            shards.insert(
+                shard,
+                Shard {
+                    requests,
+                    peers,
+                    board,
+                    reader,
+                },
+            );
+            replicas.push((replica, inputs, applier, completions));
+        }
+        // What reconciling log and machine changed is on disk before anybody speaks.
+        store.commit().await?;
+        for (replica, inputs, applier, completions) in replicas {
+            tasks.spawn(applier.run(completions));
+            tasks.spawn(replica.run(inputs));
+        }
+        tasks.spawn(
+            Writer {
+                store,
+                jobs,
+                shards: links,
+                failure: failure.clone(),
+            }
+            .run(),
+        );
+        let tasks = Mutex::new(Some(tasks));
+        Ok(Host {
+            inner: Arc::new(Inner {
+                settings,
+                failure,
+                shards,
+                tasks,
+            }),
+        })
+    }
+
+    /// Stops the node's tasks at their next await, as a crash would; what was acknowledged is on
+    /// disk. Requests under way end as unknown.
+    pub fn stop(&self) {
+        self.inner.tasks.lock().take();
+    }
+
+    /// Commits and applies an encoded command, on whichever node leads. While there is no leader it
+    /// waits until `expires_us` by this node's clock, and then is certainly not done.
+    pub async fn write(
+        &self,
+        shard: ShardId,
+        command: Bytes,
+        expires_us: u64,
+    ) -> Result<Fate, RequestError> {
+        let (waiter, fate) = oneshot::channel();
+        self.request(
+            shard,
+            Request::Write {
+                command,
+                waiter,
+                expires_us,
+            },
+        )
+        .await?;
+        match fate.await {
+            Ok(fate) => Ok(fate),
+            Err(_) => Err(self.gone(RequestError::Unknown("this node is stopping".into()))),
+        }
+    }
+
+    /// Waits until this node's state machine holds every write that was acknowledged, anywhere,
+    /// before the call; then answers who reads it.
+    pub async fn fresh(&self, shard: ShardId) -> Result<machine::Reader, RequestError> {
+        let (waiter, fresh) = oneshot::channel();
+        self.request(shard, Request::Read { waiter }).await?;
+        match fresh.await {
+            Ok(()) => self.stale(shard),
+            Err(_) => Err(self.gone(RequestError::Unavailable("too many reads".into()))),
+        }
+    }
+
+    /// Who reads this node's state machine as it is, however old.
+    pub fn stale(&self, shard: ShardId) -> Result<machine::Reader, RequestError> {
+        Ok(self.shard(shard)?.reader.clone())
+    }
+
+    /// How things stand.
+    pub fn status(&self) -> Status {
+        let Settings {
+            cluster,
+            node,
+            voters,
+            ..
+        } = &self.inner.settings;
+        let shards = self.inner.shards.iter().map(|(id, shard)| ShardStatus {
+            shard: *id,
+            raft: shard.board.read(),
+            revision: shard.reader.revision(),
+            lsm: shard.reader.stats(),
+        });
+        Status {
+            cluster: *cluster,
+            node: *node,
+            voters: voters.clone(),
+            failure: self.inner.failure.reason(),
+            shards: shards.collect(),
+        }
+    }
+
+    /// Where the node's failure shows, if it comes to that.
+    pub fn failure(&self) -> Failure {
+        self.inner.failure.clone()
+    }
+
+    async fn request(&self, shard: ShardId, request: Request) -> Result<(), RequestError> {
+        if let Some(reason) = self.inner.failure.reason() {
+            return Err(RequestError::Failed(reason));
+        }
+        let sent = self.shard(shard)?.requests.send(request).await;
+        sent.map_err(|_| self.gone(RequestError::Unavailable("this node is stopping".into())))
+    }
+
+    /// The error of a request whose replica went away: the failure, if that is why.
+    fn gone(&self, otherwise: RequestError) -> RequestError {
+        self.inner
+            .failure
+            .reason()
+            .map_or(otherwise, RequestError::Failed)
+    }
+
+    fn shard(&self, shard: ShardId) -> Result<&Shard, RequestError> {
+        let unknown = || RequestError::Invalid(format!("there is no shard {shard}"));
+        self.inner.shards.get(&shard).ok_or_else(unknown)
+    }
+}
+
+impl Inbound for Host {
+    fn deliver(&self, from: NodeId, frame: Bytes) {
+        let Settings { cluster, node, .. } = self.inner.settings;
+        let envelope = match rpc::decode(frame) {
+            Ok(envelope) => envelope,
+            Err(error) => return tracing::warn!("a frame of {from} is not an envelope: {error}"),
+        };
+        // Addressed to somebody else, or from somebody who is not who the transport says.
+        if (envelope.cluster, envelope.to, envelope.from) != (cluster, node, from) {
+            return tracing::warn!("a frame of {from} has a wrong address; dropped");
+        }
+        if let Some(shard) = self.inner.shards.get(&envelope.shard) {
+            // A full queue drops the frame, as a network would.
+            let _ = shard.peers.try_send((from, envelope.body));
+        }
+    }
+}
+
+/// The directories of a node, by their names in the data directory.
+fn directories() -> Vec<String> {
+    let shards = SHARDS
+        .iter()
+        .map(|shard| format!("{}/", start::directory(*shard)));
+    shards.chain([format!("{LOG_DIR}/")]).collect()
+}
+
+fn link(settings: &Settings, world: &World, shard: ShardId) -> Link {
+    Link {
+        cluster: settings.cluster,
+        node: settings.node,
+        shard,
+        transport: world.transport.clone(),
+        observer: world.observer.clone(),
+    }
+}

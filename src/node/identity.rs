@@ -1,0 +1,226 @@
+//! Whose data directory this is. Written once, before anything else; a directory that belongs to
+//! another node or cluster, or to something else altogether, is refused rather than overwritten.
+//!
+//! ```text
+//!  0        8         12          20        28         32
+//!  +--------+---------+-----------+---------+----------+
+//!  | magic  | version | cluster   | node    | checksum |   numbers little-endian, CRC32C of the rest
+//!  +--------+---------+-----------+---------+----------+
+//! ```
+
+use std::io::ErrorKind;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::{
+    codec::{DecodeError, Decoder},
+    env::{Disk, DiskError},
+    types::NodeId,
+};
+
+/// The file's name in the data directory.
+const FILE: &str = "IDENTITY";
+/// The name under which it is prepared.
+const PREPARED: &str = "IDENTITY.new";
+const MAGIC: &[u8; 8] = b"SISYPHUS";
+const VERSION: u32 = 1;
+const BYTES: usize = 32;
+
+/// A cluster and a node in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The cluster, as all its members know it.
+    pub cluster: u64,
+    /// The node.
+    pub node: NodeId,
+}
+
+/// Why a data directory is refused.
+#[derive(Clone, Debug, Error)]
+pub enum IdentityError {
+    /// It belongs to somebody else.
+    #[error(
+        "the data directory belongs to node {} of cluster {:x}, this is node {} of cluster {:x}: \
+         correct `data_dir`, `node.id` or `cluster`",
+        found.node.0, found.cluster, wanted.node.0, wanted.cluster
+    )]
+    Other {
+        /// Whose it is.
+        found: Identity,
+        /// Who asks.
+        wanted: Identity,
+    },
+    /// It holds something that is not ours.
+    #[error(
+        "the data directory holds `{0}`, which is not a file of SisyphusDB: move it away or choose another `data_dir`"
+    )]
+    Foreign(String),
+    /// It holds data but does not say whose.
+    #[error(
+        "the data directory holds `{0}` but no {FILE} file: restore the directory or replace this node"
+    )]
+    Nameless(String),
+    /// The file cannot be understood.
+    #[error("{FILE}: {0}")]
+    Broken(#[from] DecodeError),
+    /// It was written by a version that we do not know.
+    #[error(
+        "{FILE} has format version {0}, this program knows {VERSION}: run the program that wrote it"
+    )]
+    Version(u32),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// Checks that the data directory is `identity`'s, or makes it so if it is empty. `ours` are the
+/// names that a node keeps there.
+pub async fn claim(
+    disk: &dyn Disk,
+    identity: Identity,
+    ours: &[String],
+) -> Result<(), IdentityError> {
+    let names = disk.list("").await?;
+    let known = |name: &String| name == FILE || name == PREPARED || ours.contains(name);
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        return Err(IdentityError::Foreign(name.clone()));
+    }
+    if names.iter().any(|name| name == FILE) {
+        let found = read(disk).await?;
+        return if found == identity {
+            Ok(())
+        } else {
+            Err(IdentityError::Other {
+                found,
+                wanted: identity,
+            })
+        };
+    }
+    match names.iter().find(|name| *name != PREPARED) {
+        Some(name) => Err(IdentityError::Nameless(name.clone())),
+        None => write(disk, identity).await,
+    }
+}
+
+async fn read(disk: &dyn Disk) -> Result<Identity, IdentityError> {
+    let file = disk.open(FILE).await?;
+    decode(file.read_at(0, BYTES + 1).await?)
+}
+
+async fn write(disk: &dyn Disk, identity: Identity) -> Result<(), IdentityError> {
+    match disk.remove(PREPARED).await {
+        Err(error) if error.kind != ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let file = disk.create(PREPARED).await?;
+    file.append(&encode(identity)).await?;
+    file.sync().await?;
+    disk.rename(PREPARED, FILE).await?;
+    Ok(disk.sync_dir("").await?)
+}
+
+fn encode(identity: Identity) -> Vec<u8> {
+    let mut out = Vec::with_capacity(BYTES);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&identity.cluster.to_le_bytes());
+    out.extend_from_slice(&identity.node.0.to_le_bytes());
+    out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
+    out
+}
+
+fn decode(input: Bytes) -> Result<Identity, IdentityError> {
+    let mut decoder = Decoder::new(input.clone());
+    if decoder.take(MAGIC.len(), "a magic number of 8 bytes")? != MAGIC[..] {
+        return Err(decoder
+            .error("not the magic number of an identity file")
+            .into());
+    }
+    let version = decoder.u32("a version")?;
+    if version != VERSION {
+        return Err(IdentityError::Version(version));
+    }
+    let cluster = decoder.u64("a cluster")?;
+    let node = NodeId(decoder.u64("a node")?);
+    let body = decoder.offset();
+    if decoder.u32("a checksum")? != crc32c::crc32c(&input[..body]) {
+        return Err(decoder.error("the checksum does not fit").into());
+    }
+    decoder.finish()?;
+    Ok(Identity { cluster, node })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::MemDisk;
+
+    const OURS: [&str; 2] = ["log/", "shard-0/"];
+    const ME: Identity = Identity {
+        cluster: 0xc1,
+        node: NodeId(1),
+    };
+
+    async fn claim_as(disk: &MemDisk, identity: Identity) -> Result<(), IdentityError> {
+        claim(disk, identity, &OURS.map(str::to_owned)).await
+    }
+
+    #[tokio::test]
+    async fn an_empty_directory_is_claimed_once_and_survives_power_loss() {
+        let disk = MemDisk::new();
+        claim_as(&disk, ME).await.unwrap();
+        let disk = disk.restart();
+        claim_as(&disk, ME).await.unwrap();
+        let other = Identity {
+            node: NodeId(2),
+            ..ME
+        };
+        let error = claim_as(&disk, other).await.unwrap_err().to_string();
+        assert!(
+            error.contains("belongs to node 1") && error.contains("`data_dir`"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_foreign_file_is_named_and_left_alone() {
+        let disk = MemDisk::new();
+        disk.create("holiday.jpg").await.unwrap();
+        let error = claim_as(&disk, ME).await.unwrap_err().to_string();
+        assert!(error.contains("`holiday.jpg`"), "{error}");
+        assert_eq!(disk.list("").await.unwrap(), ["holiday.jpg"]);
+    }
+
+    #[tokio::test]
+    async fn data_without_a_name_is_not_adopted() {
+        let disk = MemDisk::new();
+        disk.create_dir("log").await.unwrap();
+        assert!(
+            matches!(claim_as(&disk, ME).await, Err(IdentityError::Nameless(name)) if name == "log/")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_crash_at_any_step_leaves_a_directory_that_can_be_claimed() {
+        for steps in 0..8 {
+            let disk = MemDisk::new();
+            disk.stop_after(steps);
+            let _ = claim_as(&disk, ME).await;
+            claim_as(&disk.restart(), ME).await.unwrap();
+            claim_as(&disk.restart_keeping_unsynced(), ME)
+                .await
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let good = encode(ME);
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(bad.into()).is_err(), "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The replica loop: the one task that owns a shard's `Raft`. It takes what comes in, asks the core
+//! what is to be done, and hands that on; it never waits for a disk or a peer.
+
+use std::{pin::Pin, time::Duration};
+
+use super::{
+    Event,
+    applier::ApplierJob,
+    fate::{Fate, Waiter},
+    forwards::Forwards,
+    link::Link,
+    pending::Pending,
+    reads::Reads,
+    requests::Request,
+    status::{Board, RaftStatus},
+    transfers::Transfers,
+    writer::WriterJob,
+};
+use crate::{
+    config::Limits,
+    env::{
+        Clock,
+        task::{Receiver, Sender, Sleep, select},
+    },
+    raft::{Message, Raft, Ready, Room},
+    rpc::{ForwardReply, PeerBody, SnapshotChunk},
+    types::{Index, LogPosition, NodeId, Term},
+};
+
+/// How much is taken from each queue before the core is asked what to do: the bound of a batch.
+const DRAIN_MAX: usize = 256;
+
+/// The end of a piece of work that another stage did for the replica.
+#[derive(Debug)]
+pub(super) enum Completion {
+    /// A batch of the log is durable.
+    Persisted {
+        /// The core's name for it.
+        ticket: u64,
+    },
+    /// A batch of entries is applied.
+    Applied {
+        /// How far the machine is.
+        applied: Index,
+        /// How far it is on disk.
+        durable: LogPosition,
+    },
+    /// A snapshot is in the place of the state machine, durably.
+    Installed {
+        /// The last entry in it.
+        at: LogPosition,
+    },
+    /// A snapshot was sent, or given up.
+    SnapshotSent {
+        /// To whom.
+        peer: NodeId,
+        /// Which.
+        id: u64,
+        /// Whether all of it was acknowledged.
+        ok: bool,
+    },
+}
+
+/// The queues that feed a replica.
+pub(super) struct Inputs {
+    pub(super) completions: Receiver<Completion>,
+    pub(super) peers: Receiver<(NodeId, PeerBody)>,
+    pub(super) requests: Receiver<Request>,
+}
+
+/// One shard on one node.
+pub(super) struct Replica {
+    pub(super) raft: Raft,
+    pub(super) link: Link,
+    pub(super) clock: Clock,
+    pub(super) limits: Limits,
+    pub(super) writer: Sender<WriterJob>,
+    pub(super) applier: Sender<ApplierJob>,
+    /// Whether the log writer has a batch of ours.
+    pub(super) writing: bool,
+    /// Whether the applier has a batch of ours.
+    pub(super) applying: bool,
+    pub(super) durable: LogPosition,
+    pub(super) pending: Pending,
+    pub(super) reads: Reads,
+    pub(super) forwards: Forwards,
+    pub(super) transfers: Transfers,
+    pub(super) board: Board,
+    /// The term in which this node was last seen as leader, and the last commit index shown to the
+    /// observer.
+    pub(super) seen: (Term, Index),
+}
+
+impl Replica {
+    /// Works until the node stops.
+    pub(super) async fn run(mut self, mut inputs: Inputs) {
+        let mut next_tick = self.tick_timer();
+        self.advance();
+        loop {
+            // In this order, so that a flood of requests delays neither elections nor commits.
+            select! {
+                biased;
+                () = &mut next_tick => {
+                    self.tick();
+                    next_tick = self.tick_timer();
+                }
+                Some(completion) = inputs.completions.recv() => self.complete(completion),
+                Some((from, body)) = inputs.peers.recv() => self.hear(from, body),
+                request = inputs.requests.recv() => match request {
+                    Some(request) => self.request(request),
+                    None => return,
+                },
+            }
+            self.drain(&mut inputs);
+            self.advance();
+        }
+    }
+
+    fn tick_timer(&self) -> Pin<Box<Sleep>> {
+        Box::pin(self.clock.timer(Duration::from_millis(self.limits.tick_ms)))
+    }
+
+    /// Takes what else has queued up, so that it shares messages and a sync.
+    fn drain(&mut self, inputs: &mut Inputs) {
+        for _ in 0..DRAIN_MAX {
+            match inputs.completions.try_recv() {
+                Ok(completion) => self.complete(completion),
+                Err(_) => break,
+            }
+        }
+        for _ in 0..DRAIN_MAX {
+            match inputs.peers.try_recv() {
+                Ok((from, body)) => self.hear(from, body),
+                Err(_) => break,
+            }
+        }
+        for _ in 0..DRAIN_MAX {
+            match inputs.requests.try_recv() {
+                Ok(request) => self.request(request),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.raft.tick();
+        self.pending.sweep();
+        for waiter in self.forwards.sweep(self.clock.now_us()) {
+            self.refuse(Waiter::Local(waiter), "there is no leader");
+        }
+        for id in self.reads.tick(self.limits.election_ticks) {
+            self.ask(id);
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Persisted { ticket } => {
+                self.writing = false;
+                self.raft.persisted(ticket);
+            }
+            Completion::Applied { applied, durable } => {
+                self.applying = false;
+                self.durable = durable;
+                self.raft.applied(applied);
+                self.reads.applied(applied);
+                self.compact();
+            }
+            Completion::Installed { at } => self.installed(at),
+            Completion::SnapshotSent { peer, id, ok } => {
+                if self.transfers.end(id) {
+                    self.raft.snapshot_ended(peer, ok);
+                }
+            }
+        }
+    }
+
+    /// A snapshot is in the machine: whoever waited for an entry inside it will not hear of it.
+    fn installed(&mut self, at: LogPosition) {
+        self.durable = at;
+        self.raft.install(at);
+        self.reads.applied(at.index);
+        for waiter in self.pending.up_to(at.index) {
+            self.link.answer(
+                waiter,
+                Fate::Unknown("its effect arrived in a snapshot".into()),
+            );
+        }
+    }
+
+    fn hear(&mut self, from: NodeId, body: PeerBody) {
+        match body {
+            PeerBody::Raft(message) => self.step(message),
+            PeerBody::Forward(forward) => self.take_forward(from, forward),
+            PeerBody::ForwardReply(ForwardReply {
+                number,
+                origin,
+                fate,
+            }) => {
+                self.forwards.replied(origin, number, fate);
+            }
+            PeerBody::SnapshotChunk(chunk) => self.take_chunk(from, chunk),
+            PeerBody::SnapshotAck(ack) => self.transfers.acknowledged(from, ack),
+        }
+    }
+
+    /// Hands a chunk to the applier. Only the leader of this node's own term is listened to, so
+    /// that the machine never gets ahead of the term; a full queue drops the chunk, and the sender
+    /// repeats it.
+    fn take_chunk(&mut self, from: NodeId, chunk: SnapshotChunk) {
+        if chunk.term == self.raft.term() && self.raft.leader() == Some(from) {
+            self.applier_job(ApplierJob::Chunk(from, chunk));
+        }
+    }
+
+    /// Queues a job that may wait, leaving room for the one batch of entries. False if there is none.
+    fn applier_job(&self, job: ApplierJob) -> bool {
+        self.applier.capacity() > 1 && self.applier.try_send(job).is_ok()
+    }
+
+    fn step(&mut self, message: Message) {
+        self.link.observe(Event::Received { message: &message });
+        self.raft.step(message);
+    }
+
+    /// Does what the core asks for, until it asks for nothing more.
+    fn advance(&mut self) {
+        let room = Room {
+            persist: !self.writing,
+            apply_bytes: if self.applying {
+                0
+            } else {
+                self.limits.append_bytes_max
+            },
+        };
+        if let Some(id) = self.reads.group() {
+            self.ask(id);
+        }
+        let ready = self.raft.ready(room);
+        self.observe_progress();
+        self.carry_out(ready);
+        self.publish();
+    }
+
+    fn carry_out(&mut self, ready: Ready) {
+        for message in ready.send {
+            self.link.send_raft(message);
+        }
+        if let Some(persist) = ready.persist {
+            self.writing = true;
+            // One batch under way at a time: there is room unless the node is stopping.
+            let _ = self
+                .writer
+                .try_send(WriterJob::Persist(self.link.shard, persist));
+        }
+        if !ready.apply.is_empty() {
+            self.applying = true;
+            let batch = ready.apply.into_iter().map(|entry| {
+                let waiter = self.pending.take(&self.link, entry.at);
+                (entry, waiter)
+            });
+            let batch = batch.collect();
+            let _ = self.applier.try_send(ApplierJob::Apply(batch));
+        }
+        for (id, index) in ready.reads {
+            self.reads.confirmed(id, index, self.raft.brief().applied);
+        }
+        for id in ready.reads_lost {
+            self.ask(id);
+        }
+        for peer in ready.snapshots {
+            self.send_snapshot(peer);
+        }
+    }
+
+    fn send_snapshot(&mut self, peer: NodeId) {
+        let outgoing = self.transfers.begin(peer, self.raft.term());
+        if !self.applier_job(ApplierJob::SendSnapshot(outgoing)) {
+            // The applier has too much to do; Raft asks again.
+            self.raft.snapshot_ended(peer, false);
+        }
+    }
+
+    /// Cuts the log below what the machine has on disk, less what is kept for followers that lag.
+    fn compact(&mut self) {
+        let kept = self.limits.log_entries_kept;
+        let index = self
+            .durable
+            .index
+            .min(self.raft.brief().applied.saturating_sub(kept));
+        // Not for every entry: a cut costs a record in the log. And not when cuts come faster than
+        // syncs: the next one covers this one, and batches need their room in the queue.
+        let due = index >= self.raft.brief().first + kept / 2;
+        if !due || self.writer.capacity() <= self.writer.max_capacity() / 2 {
+            return;
+        }
+        if let Some(base) = self.raft.position(index)
+            && self
+                .writer
+                .try_send(WriterJob::Compact(self.link.shard, base))
+                .is_ok()
+        {
+            self.raft.compact(index);
+        }
+    }
+
+    fn observe_progress(&mut self) {
+        let (term, commit) = (self.raft.term(), self.raft.commit());
+        if self.raft.leader() == Some(self.link.node) && self.seen.0 != term {
+            self.seen.0 = term;
+            self.link.observe(Event::Leader { term });
+        }
+        if self.seen.1 != commit {
+            self.seen.1 = commit;
+            self.link.observe(Event::Committed { index: commit });
+        }
+    }
+
+    /// Lets others see how things stand, and sends on what waited for a change of leader.
+    fn publish(&mut self) {
+        let (term, leader) = (self.raft.term(), self.raft.leader());
+        self.board.publish(RaftStatus::of(&self.raft));
+        if !self.forwards.route_changed((term, leader)) {
+            return;
+        }
+        for waiter in self.forwards.orphans(term) {
+            let why = "the leader was succeeded while it had the request";
+            self.link.answer(waiter, Fate::Unknown(why.into()));
+        }
+        if leader.is_some() {
+            for request in self.forwards.unpark() {
+                self.request(request);
+            }
+            for id in self.reads.waiting() {
+                self.ask(id);
+            }
+        }
+    }
+
+    /// Answers `waiter` that its command was not and will not be done.
+    pub(super) fn refuse(&self, waiter: Waiter, why: &str) {
+        self.link.answer(waiter, Fate::NotDone(why.into()));
+    }
+}

@@ -1,0 +1,182 @@
+//! Opening a shard: its log and its state machine come from two places on disk, and this is where
+//! they are brought to agree.
+
+use super::{
+    Event, Failure, LogStore, Settings, StartError, World,
+    applier::{Applier, ApplierJob},
+    forwards::Forwards,
+    link::Link,
+    pending::Pending,
+    reads::Reads,
+    replica::Replica,
+    status::Board,
+    transfers::Transfers,
+    writer::WriterJob,
+};
+use crate::{
+    env::task::{Receiver, Sender, Tasks, channel},
+    machine::{Machine, Reader},
+    raft::{self, HardState, Persist, Raft, Restored},
+    types::{LogPosition, ShardId},
+};
+
+/// Jobs that may wait for the log writer, for each shard: one batch, and cuts.
+pub(super) const WRITER_JOBS: usize = 4;
+
+/// Jobs that may wait for the applier: one batch of entries, and snapshots' chunks.
+const APPLIER_JOBS: usize = 8;
+
+/// Completions that may wait for a replica: more than all stages together can have under way.
+pub(super) const COMPLETIONS: usize = 64;
+
+/// Append messages under way to a follower before the leader waits for its acknowledgement.
+const INFLIGHT_MAX: usize = 64;
+
+/// What it takes to open a shard.
+pub(super) struct ReplicaParts<'a> {
+    pub(super) link: Link,
+    pub(super) settings: &'a Settings,
+    pub(super) world: &'a World,
+    pub(super) writer: Sender<WriterJob>,
+    pub(super) failure: Failure,
+}
+
+/// The name of a shard's directory.
+pub(super) fn directory(shard: ShardId) -> String {
+    format!("shard-{}", shard.0)
+}
+
+impl ReplicaParts<'_> {
+    /// Opens the state machine, reconciles the log with it, and makes the shard's stages.
+    pub(super) async fn open(
+        self,
+        restored: Restored,
+        store: &mut LogStore,
+    ) -> Result<(Replica, Applier, Reader), StartError> {
+        let (shard, limits) = (self.link.shard, &self.settings.limits);
+        let machine = Machine::open(self.world.disk.clone(), &directory(shard), limits)
+            .await
+            .map_err(|error| StartError::Machine { shard, error })?;
+        let restored = reconcile(shard, restored, machine.applied(), store)?;
+        self.observe(&restored, &machine);
+
+        let rng = self.world.rng.fork(&directory(shard));
+        let incarnation = rng.fork("incarnation").next_u64();
+        let (applier, jobs) = channel::<ApplierJob>(APPLIER_JOBS);
+        let applier_task = self.applier(machine, jobs);
+        let reader = applier_task.machine.reader();
+        let replica = Replica {
+            forwards: Forwards::new(incarnation, restored.hard_state.term),
+            transfers: Transfers::new(incarnation),
+            durable: applier_task.machine.applied(),
+            raft: Raft::new(self.raft_config(), restored, rng.fork("raft")),
+            link: self.link,
+            clock: self.world.clock.clone(),
+            limits: limits.clone(),
+            writer: self.writer,
+            applier,
+            writing: false,
+            applying: false,
+            pending: Pending::default(),
+            reads: Reads::default(),
+            board: Board::default(),
+            seen: (0, 0),
+        };
+        Ok((replica, applier_task, reader))
+    }
+
+    fn applier(&self, machine: Machine, jobs: Receiver<ApplierJob>) -> Applier {
+        Applier {
+            machine,
+            link: self.link.clone(),
+            clock: self.world.clock.clone(),
+            jobs,
+            failure: self.failure.clone(),
+            memtable_bytes: self.settings.limits.memtable_bytes,
+            incoming: None,
+            log_bytes: 0,
+            senders: Tasks::default(),
+        }
+    }
+
+    fn raft_config(&self) -> raft::Config {
+        let limits = &self.settings.limits;
+        raft::Config {
+            id: self.settings.node,
+            voters: self.settings.voters.clone(),
+            heartbeat_ticks: limits.heartbeat_ticks,
+            election_ticks: limits.election_ticks,
+            append_bytes_max: limits.append_bytes_max,
+            inflight_max: INFLIGHT_MAX,
+            uncommitted_bytes_max: limits.uncommitted_bytes_max,
+        }
+    }
+
+    fn observe(&self, restored: &Restored, machine: &Machine) {
+        self.link.observe(Event::Restored {
+            hard_state: restored.hard_state,
+            base: restored.base,
+            entries: &restored.entries,
+            applied: machine.applied(),
+            hash: machine.hash(),
+        });
+    }
+}
+
+/// Makes the log fit the state machine, which is at `applied`, durably.
+///
+/// The machine may be ahead of the log: a snapshot was installed, and the crash came before the
+/// log was cut. What the log then holds is kept if it runs through the machine's position, and
+/// thrown away if not: it is the log of a leader that lost, or ends before the snapshot, and
+/// nothing in it that is missing from the machine was ever committed at its place.
+fn reconcile(
+    shard: ShardId,
+    restored: Restored,
+    applied: LogPosition,
+    store: &mut LogStore,
+) -> Result<Restored, StartError> {
+    let Restored {
+        base,
+        ref entries,
+        hard_state,
+        ..
+    } = restored;
+    if applied.index < base.index {
+        return Err(StartError::Gap {
+            shard,
+            base,
+            applied,
+        });
+    }
+    let through = match applied.index - base.index {
+        0 => Some(base),
+        ahead => entries.get(ahead as usize - 1).map(|entry| entry.at),
+    };
+    if through == Some(applied) {
+        return Ok(Restored {
+            applied: applied.index,
+            ..restored
+        });
+    }
+    // The snapshot may have been durable before the term that it came in: nothing was said in that
+    // term, so nothing was voted.
+    let hard_state = match hard_state.term < applied.term {
+        true => HardState {
+            term: applied.term,
+            vote: None,
+        },
+        false => hard_state,
+    };
+    let persist = Persist {
+        hard_state: Some(hard_state),
+        reset: Some(applied),
+        ..Persist::default()
+    };
+    store.append(shard, &persist);
+    Ok(Restored {
+        hard_state,
+        base: applied,
+        entries: Vec::new(),
+        applied: applied.index,
+    })
+}

@@ -1,0 +1,100 @@
+//! How things stand, for those who ask from outside.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::{
+    lsm, raft,
+    types::{Index, LogPosition, NodeId, Revision, ShardId, Term},
+};
+
+/// A node and its shards.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The cluster it belongs to.
+    pub cluster: u64,
+    /// The node.
+    pub node: NodeId,
+    /// The members of the cluster.
+    pub voters: Vec<NodeId>,
+    /// Why it no longer serves, if it has failed.
+    pub failure: Option<String>,
+    /// Its shards, in the order of their ids.
+    pub shards: Vec<ShardStatus>,
+}
+
+/// One shard on one node.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShardStatus {
+    /// The shard.
+    pub shard: ShardId,
+    /// What Raft says.
+    #[serde(flatten)]
+    pub raft: RaftStatus,
+    /// The revision that reads see.
+    pub revision: Revision,
+    /// What the storage engine says.
+    pub lsm: lsm::Stats,
+}
+
+/// A replica's place in its group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RaftStatus {
+    /// Its part in the term.
+    pub role: raft::RoleName,
+    /// Its term.
+    pub term: Term,
+    /// The leader it knows of.
+    pub leader: Option<NodeId>,
+    /// The commit index.
+    pub commit: Index,
+    /// The last entry that the state machine has taken in.
+    pub applied: Index,
+    /// The last entry of the log.
+    pub last: LogPosition,
+    /// The first entry that is still in the log.
+    pub first: Index,
+}
+
+/// Where the replica loop leaves its status. The lock is held for a copy of a few words.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Board {
+    latest: Arc<Mutex<RaftStatus>>,
+}
+
+impl Board {
+    pub(super) fn publish(&self, status: RaftStatus) {
+        *self.latest.lock() = status;
+    }
+
+    pub(super) fn read(&self) -> RaftStatus {
+        *self.latest.lock()
+    }
+}
+
+impl RaftStatus {
+    /// The status of a core.
+    pub(super) fn of(raft: &raft::Raft) -> Self {
+        let raft::Status {
+            role,
+            term,
+            leader,
+            commit,
+            applied,
+            last,
+            first,
+            ..
+        } = raft.brief();
+        RaftStatus {
+            role,
+            term,
+            leader,
+            commit,
+            applied,
+            last,
+            first,
+        }
+    }
+}
