@@ -7,6 +7,7 @@ pub mod client;
 pub mod codec;
 pub mod config;
 pub mod env;
+pub mod gateway;
 pub mod history;
 pub mod lsm;
 pub mod machine;

@@ -1,0 +1,206 @@
+//! The gateway: what every face calls. It checks a request, finds its shard, gives it a deadline,
+//! and tries again as long as that is safe.
+//!
+//! When is it safe? A read, always. A write of which the node says "not done", always. A write of
+//! unknown fate only if it carries a [`RequestId`]: then the state machine recognises the
+//! repetition and answers what it answered before.
+//!
+//! Finding the leader is not done here but in the replica loop (`node/requests`), which knows best
+//! and at every moment: a request is proposed, forwarded, or kept until there is a leader.
+//!
+//! Left out so far: more than one shard, hence the ring that maps keys to shards.
+
+mod check;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{
+    config::Limits,
+    env::{Clock, task::timeout},
+    machine::{Command, Page, Query, QueryError, Reader, Reply, Txn},
+    node::{Fate, Host, RequestError, Status},
+    types::{RequestId, Revision, ShardId, Term},
+};
+
+/// The shard of every key, for now.
+const SHARD: ShardId = ShardId(0);
+
+/// The longest deadline that a request may have, in milliseconds.
+const TIMEOUT_MS_MAX: u64 = 600_000;
+
+/// A node's gateway.
+#[derive(Clone)]
+pub struct Gateway {
+    host: Host,
+    clock: Clock,
+    limits: Limits,
+}
+
+/// How fresh a read must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// It sees every write that was acknowledged before it began.
+    Linearizable,
+    /// It sees what this node happens to have.
+    Stale,
+}
+
+/// A write that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What applying it answered.
+    pub reply: Reply,
+    /// The term in which it was committed.
+    pub term: Term,
+}
+
+/// A read that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The keys.
+    pub page: Page,
+    /// The shard's revision when they were read.
+    pub revision: Revision,
+    /// The node's term then.
+    pub term: Term,
+}
+
+impl Gateway {
+    /// The gateway of `host`, which lives by `clock`.
+    pub fn new(host: Host, clock: Clock, limits: Limits) -> Gateway {
+        Gateway {
+            host,
+            clock,
+            limits,
+        }
+    }
+
+    /// Does a transaction, once if `request` names it. Waits no longer than `patience`.
+    pub async fn write(
+        &self,
+        txn: Txn,
+        request: Option<RequestId>,
+        patience: Duration,
+    ) -> Result<Written, RequestError> {
+        check::txn(&txn, &self.limits)?;
+        let command = Command {
+            request,
+            proposed_ms: self.clock.wall_ms(),
+            txn,
+        }
+        .encode();
+        check::command(&command, &self.limits)?;
+        let deadline = self.deadline(patience);
+        loop {
+            let (error, again) = match self.attempt(command.clone(), deadline).await? {
+                Fate::Done { at, outcome } => {
+                    return Ok(Written {
+                        reply: outcome?,
+                        term: at.term,
+                    });
+                }
+                Fate::NotDone(why) => (RequestError::Unavailable(why), true),
+                Fate::Unknown(why) => (RequestError::Unknown(why), request.is_some()),
+            };
+            if !again || !self.pause(deadline).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Reads. Waits no longer than `patience`.
+    pub async fn read(
+        &self,
+        query: Query,
+        consistency: Consistency,
+        patience: Duration,
+    ) -> Result<Read, RequestError> {
+        check::query(&query, &self.limits)?;
+        let deadline = self.deadline(patience);
+        let reader = match consistency {
+            Consistency::Stale => self.host.stale(SHARD)?,
+            Consistency::Linearizable => self.fresh(deadline).await?,
+        };
+        let (revision, page) = reader.query(&query).await.map_err(|error| match error {
+            QueryError::BadRevision(refusal) => RequestError::Refused(refusal),
+            QueryError::Machine(error) => RequestError::Failed(error.to_string()),
+        })?;
+        Ok(Read {
+            page,
+            revision,
+            term: self.term(),
+        })
+    }
+
+    /// How the node stands.
+    pub fn status(&self) -> Status {
+        self.host.status()
+    }
+
+    /// The bounds that requests are held to.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    async fn attempt(&self, command: Bytes, deadline: u64) -> Result<Fate, RequestError> {
+        let left = self.left(deadline);
+        let expires_us = deadline.saturating_sub(self.margin().as_micros() as u64);
+        match timeout(left, self.host.write(SHARD, command, expires_us)).await {
+            Ok(fate) => fate,
+            Err(_) => Err(RequestError::Unknown(
+                "no answer within the deadline".into(),
+            )),
+        }
+    }
+
+    async fn fresh(&self, deadline: u64) -> Result<Reader, RequestError> {
+        loop {
+            let left = self.left(deadline);
+            let error = match timeout(left, self.host.fresh(SHARD)).await {
+                Ok(Err(error @ RequestError::Unavailable(_))) => error,
+                Ok(answer) => return answer,
+                Err(_) => RequestError::Unavailable("no leader answered in time".into()),
+            };
+            if !self.pause(deadline).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Lets one tick pass between two attempts. False if the deadline is too near.
+    async fn pause(&self, deadline: u64) -> bool {
+        let tick = Duration::from_millis(self.limits.tick_ms);
+        if self.left(deadline) <= tick + self.margin() {
+            return false;
+        }
+        self.clock.sleep(tick).await;
+        true
+    }
+
+    /// How long before its deadline a write that found no leader is refused: soon enough to tell
+    /// its certain end apart from that of a write whose leader is silent.
+    fn margin(&self) -> Duration {
+        2 * Duration::from_millis(self.limits.tick_ms)
+    }
+
+    fn deadline(&self, patience: Duration) -> u64 {
+        self.clock.now_us()
+            + patience
+                .min(Duration::from_millis(TIMEOUT_MS_MAX))
+                .as_micros() as u64
+    }
+
+    fn left(&self, deadline: u64) -> Duration {
+        Duration::from_micros(deadline.saturating_sub(self.clock.now_us()))
+    }
+
+    fn term(&self) -> Term {
+        self.host
+            .status()
+            .shards
+            .first()
+            .map_or(0, |shard| shard.raft.term)
+    }
+}
