@@ -26,6 +26,9 @@ use bytes::Bytes;
 
 use crate::types::ShardId;
 
+#[cfg(test)]
+mod tests;
+
 /// The only format version there is.
 pub(super) const VERSION: u32 = 1;
 /// Bytes of a segment's header.

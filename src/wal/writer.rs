@@ -119,8 +119,8 @@ impl Wal {
 
     /// Begins a new segment. Panics if there are appended records that were not committed.
     pub async fn rotate(&mut self) -> Result<(), WalError> {
-        assert!(self.buffer.is_empty(), "a batch is split by a rotation");
         self.begin()?;
+        assert!(self.buffer.is_empty(), "a batch is split by a rotation");
         let full = (self.segment(), self.current.end);
         let header = self.current.header.after(self.current.end);
         let created = Current::create(self.disk.as_ref(), &self.dir, header).await;

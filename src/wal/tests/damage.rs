@@ -1,0 +1,318 @@
+//! What is a torn tail, and what is corruption.
+
+use proptest::{collection::vec, prelude::*};
+
+use super::{super::record::Header, *};
+
+/// The smallest unit that a disk writes as a whole.
+const SECTOR: usize = 512;
+
+/// A file with this content, durably.
+async fn put(disk: &MemDisk, path: &str, bytes: &[u8]) {
+    disk.create_dir("a/log").await.unwrap();
+    let file = match disk.open(path).await {
+        Ok(file) => file,
+        Err(_) => disk.create(path).await.unwrap(),
+    };
+    file.truncate(0).await.unwrap();
+    file.append(bytes).await.unwrap();
+    file.sync().await.unwrap();
+    disk.sync_dir("a/log").await.unwrap();
+}
+
+/// Two segments with three batches of two records each, and per batch where it ends in its file.
+async fn small_log() -> (MemDisk, Vec<(String, usize)>) {
+    let disk = MemDisk::new();
+    let (mut wal, _) = open(&disk).await.unwrap();
+    let mut ends = Vec::new();
+    for segment in 1..=2 {
+        for round in 0..3 {
+            let payloads = [0, 1].map(|i| format!("{segment}.{round}.{i}"));
+            batch(&mut wal, &payloads.each_ref().map(String::as_str))
+                .await
+                .unwrap();
+            ends.push((path(segment), disk.contents(&path(segment)).len()));
+        }
+        if segment == 1 {
+            wal.rotate().await.unwrap();
+        }
+    }
+    (disk, ends)
+}
+
+/// All payloads of the small log.
+async fn all() -> Vec<String> {
+    open(&small_log().await.0).await.unwrap().1
+}
+
+#[test]
+fn a_flip_before_the_last_batch_is_corruption() {
+    block_on(async {
+        let (pristine, ends) = small_log().await;
+        let all = all().await;
+        let (last_file, last_batch) = (&ends[5].0, ends[4].1);
+        for segment in [1, 2] {
+            let file = path(segment);
+            for offset in 0..pristine.contents(&file).len() {
+                let disk = pristine.restart();
+                disk.flip_bit(&file, offset);
+                match open(&disk).await {
+                    Err(WalError::Corrupt {
+                        file: at,
+                        offset: start,
+                        ..
+                    }) => {
+                        assert!(at == file && start as usize <= offset, "{at} {start}");
+                    }
+                    Err(WalError::Version { file: at, .. }) => {
+                        assert!(at == file && (8..12).contains(&offset), "{at} {offset}");
+                    }
+                    Err(other) => panic!("{other}"),
+                    Ok((_, found)) => {
+                        let last = file == *last_file && offset >= last_batch;
+                        assert!(last, "{file} {offset} passed for a torn tail");
+                        assert!(found == all[..10] || found == all[..11], "{offset}");
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_cut_of_the_last_segment_is_a_torn_tail_and_of_another_one_corruption() {
+    block_on(async {
+        let (pristine, _) = small_log().await;
+        let all = all().await;
+        for segment in [1, 2] {
+            for length in 0..pristine.contents(&path(segment)).len() {
+                let disk = pristine.restart();
+                disk.truncate_file(&path(segment), length);
+                let result = open(&disk).await;
+                if segment == 1 {
+                    assert!(matches!(result, Err(WalError::Corrupt { .. })), "{length}");
+                    continue;
+                }
+                let (_, found) = result.unwrap();
+                let whole = length.saturating_sub(64) / 48;
+                assert_eq!(found, all[..6 + whole], "{length}");
+                let (_, again) = open(&disk).await.unwrap();
+                assert_eq!(again, found, "{length}");
+            }
+        }
+    });
+}
+
+/// A segment with two synced batches, and the bytes of a third one of about `sectors` sectors.
+async fn unsynced_batch(sectors: usize) -> (MemDisk, Vec<u8>) {
+    let disk = MemDisk::new();
+    let (mut wal, _) = open(&disk).await.unwrap();
+    batch(&mut wal, &["first", "second"]).await.unwrap();
+    batch(&mut wal, &["third"]).await.unwrap();
+    let durable = disk.contents(&path(1)).len();
+    let payloads: Vec<String> = (0..sectors * 3).map(|i| format!("{i:0>120}")).collect();
+    let payloads: Vec<&str> = payloads.iter().map(String::as_str).collect();
+    batch(&mut wal, &payloads).await.unwrap();
+    let batch = disk.contents(&path(1)).split_off(durable);
+    disk.truncate_file(&path(1), durable);
+    (disk, batch)
+}
+
+/// The file after a power failure: of the batch behind `durable` bytes, the sectors in `lost` hold
+/// `junk`, and the file has `length` bytes.
+fn torn(durable: &[u8], batch: &[u8], lost: usize, junk: u8, length: usize) -> Vec<u8> {
+    let mut bytes = [durable, batch].concat();
+    for (offset, byte) in bytes.iter_mut().enumerate().skip(durable.len()) {
+        let sector = (offset - durable.len() / SECTOR * SECTOR) / SECTOR;
+        if lost >> sector & 1 == 1 {
+            *byte = junk;
+        }
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+#[test]
+fn an_unsynced_batch_may_lose_any_of_its_sectors() {
+    block_on(async {
+        let (disk, batch) = unsynced_batch(5).await;
+        let durable = disk.contents(&path(1));
+        let sectors = (durable.len() + batch.len()).div_ceil(SECTOR);
+        for lost in 0..1_usize << sectors {
+            for junk in [0, 0xa5] {
+                for kept in 0..=sectors {
+                    let length = (kept * SECTOR).max(durable.len());
+                    let bytes = torn(&durable, &batch, lost, junk, length);
+                    let disk = MemDisk::new();
+                    put(&disk, &path(1), &bytes).await;
+                    let (_, found) = open(&disk).await.expect("a torn tail");
+                    assert_eq!(found[..3], ["first", "second", "third"]);
+                    let tail = found[3..].iter().enumerate();
+                    tail.for_each(|(i, text)| assert_eq!(*text, format!("{i:0>120}")));
+                    let intact = lost == 0 && length >= durable.len() + batch.len();
+                    assert_eq!(intact, found.len() == 18, "{lost:b} {kept}");
+                    let (_, again) = open(&disk.restart()).await.unwrap();
+                    assert_eq!(again, found, "{lost:b} {kept}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_creation_that_never_finished_is_begun_again() {
+    block_on(async {
+        for length in 0..64 {
+            for junk in [0, 0xff] {
+                let (disk, _) = small_log().await;
+                put(&disk, &path(3), &vec![junk; length]).await;
+                let (wal, found) = open(&disk).await.unwrap();
+                assert_eq!((found.len(), wal.segment()), (12, SegmentId(3)));
+                let (wal, found) = open(&disk.restart()).await.unwrap();
+                assert_eq!((found.len(), wal.segment()), (12, SegmentId(4)));
+            }
+        }
+    });
+}
+
+#[test]
+fn bytes_of_another_epoch_or_place_are_not_records() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let (mut wal, _) = open(&disk).await.unwrap();
+        batch(&mut wal, &["old"]).await.unwrap();
+        let old = disk.contents(&path(1)).split_off(64);
+        // A second opening of an empty log: the same sequence and positions, but a later epoch.
+        let header = Header {
+            sequence: SegmentId(1),
+            epoch: 2,
+            position: 0,
+            previous_end: 0,
+        };
+        put(&disk, &path(1), &[&header.encode()[..], &old].concat()).await;
+        assert!(open(&disk).await.unwrap().1.is_empty(), "of another epoch");
+        let header = Header { epoch: 1, ..header };
+        let disk = MemDisk::new();
+        put(
+            &disk,
+            &path(1),
+            &[&header.encode()[..], &old, &old].concat(),
+        )
+        .await;
+        assert_eq!(open(&disk).await.unwrap().1, ["old"], "of another place");
+    });
+}
+
+#[test]
+fn what_is_not_ours_is_named() {
+    block_on(async {
+        for name in [
+            "notes.txt",
+            "1.wal",
+            "000000000000000A.wal",
+            "0000000000000000.wal",
+        ] {
+            let (disk, _) = small_log().await;
+            put(&disk, &format!("a/log/{name}"), b"").await;
+            let error = open(&disk).await.err().unwrap().to_string();
+            assert!(error.contains(name) && error.contains("move"), "{error}");
+        }
+        let (disk, _) = small_log().await;
+        disk.create_dir("a/log/dir").await.unwrap();
+        let error = open(&disk).await.err().unwrap().to_string();
+        assert!(error.contains("a/log/dir/"), "{error}");
+    });
+}
+
+#[test]
+fn another_version_is_refused_by_name() {
+    block_on(async {
+        let (disk, _) = small_log().await;
+        let mut bytes = disk.contents(&path(2));
+        bytes[8] = 2;
+        put(&disk, &path(2), &bytes).await;
+        let error = open(&disk).await.err().unwrap().to_string();
+        assert!(
+            error.contains("version 2") && error.contains(&path(2)),
+            "{error}"
+        );
+    });
+}
+
+#[test]
+fn segments_that_do_not_belong_together_are_corruption() {
+    block_on(async {
+        let (disk, _) = small_log().await;
+        open(&disk).await.unwrap();
+        disk.remove(&path(2)).await.unwrap();
+        let error = open(&disk).await.err().unwrap().to_string();
+        assert!(
+            error.contains(&path(2)) && error.contains("missing"),
+            "{error}"
+        );
+        let (other, _) = unsynced_batch(1).await;
+        put(&disk, &path(2), &other.contents(&path(1))).await;
+        let error = open(&disk).await.err().unwrap().to_string();
+        assert!(error.contains("sequence"), "{error}");
+        let header = Header {
+            sequence: SegmentId(2),
+            epoch: 1,
+            position: 1_000,
+            previous_end: 64,
+        };
+        put(&disk, &path(2), &header.encode()).await;
+        let error = open(&disk).await.err().unwrap().to_string();
+        assert!(error.contains("continue"), "{error}");
+    });
+}
+
+#[test]
+fn a_first_segment_without_header_is_only_new_if_it_is_the_first_of_all() {
+    block_on(async {
+        let disk = MemDisk::new();
+        put(&disk, &path(1), b"").await;
+        assert_eq!(open(&disk).await.unwrap().0.segment(), SegmentId(1));
+        let disk = MemDisk::new();
+        put(&disk, &path(2), b"").await;
+        assert!(matches!(open(&disk).await, Err(WalError::Corrupt { .. })));
+    });
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_open_or_fail_cleanly(
+        bytes in vec(any::<u8>(), 0..300),
+        numbers: [u64; 4],
+        whole: bool,
+    ) {
+        block_on(async {
+            let [_, epoch, position, previous_end] = numbers;
+            let header = Header { sequence: SegmentId(1), epoch, position, previous_end };
+            let head = if whole { &header.encode()[..] } else { &[] };
+            let disk = MemDisk::new();
+            put(&disk, &path(1), &[head, &bytes].concat()).await;
+            if open(&disk).await.is_ok() {
+                open(&disk.restart()).await.expect("what opened once opens again");
+            }
+        });
+    }
+
+    #[test]
+    fn a_damaged_log_yields_a_prefix_or_an_error(
+        segment in 1..=2_u64,
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+    ) {
+        block_on(async {
+            let (disk, _) = small_log().await;
+            let mut bytes = disk.contents(&path(segment));
+            for (place, value) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            put(&disk, &path(segment), &bytes).await;
+            if let Ok((_, found)) = open(&disk).await {
+                assert_eq!(found, all().await[..found.len()]);
+            }
+        });
+    }
+}
