@@ -61,8 +61,9 @@ pub struct LogStore {
 }
 
 impl LogStore {
-    /// Opens the logs in `dir`, which is created if needed, and returns what each shard's log holds. A
-    /// segment is closed when it has `segment_bytes`.
+    /// Opens the logs in `dir`, which is created if needed, and returns what each shard's log holds; the
+    /// store knows of nothing applied beyond the base. A segment is closed when it has
+    /// `segment_bytes`.
     pub async fn open(
         disk: Arc<dyn Disk>,
         dir: &str,

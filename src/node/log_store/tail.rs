@@ -115,3 +115,44 @@ impl Tail {
         self.spans.front().map(|span| span.segment)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(index: Index) -> LogPosition {
+        LogPosition { term: 1, index }
+    }
+
+    #[test]
+    fn a_segment_is_needed_as_long_as_a_living_entry_is_in_it() {
+        let mut tail = Tail::default();
+        for index in 1..=6 {
+            let segment = SegmentId(1 + index / 4);
+            tail.put(at(index), segment).unwrap();
+        }
+        // From here on the second segment holds nothing that counts.
+        tail.put(at(2), SegmentId(3)).unwrap();
+        assert_eq!(tail.first_segment(), Some(SegmentId(1)));
+        tail.compact(at(1)).unwrap();
+        assert_eq!(tail.first_segment(), Some(SegmentId(3)));
+        tail.compact(at(2)).unwrap();
+        assert_eq!(tail.first_segment(), None);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut tail = Tail::default();
+        tail.reset(LogPosition { term: 2, index: 5 });
+        let put = |index| {
+            tail.clone()
+                .put(LogPosition { term: 2, index }, SegmentId(1))
+        };
+        assert!(put(5).is_err() && put(6).is_ok() && put(7).is_err());
+        assert!(
+            tail.clone().put(at(6), SegmentId(1)).is_err(),
+            "an older term"
+        );
+        assert!(tail.compact(at(4)).is_err() && tail.compact(at(6)).is_err());
+    }
+}

@@ -48,7 +48,7 @@ fn last(log: &Restored) -> LogPosition {
 fn persist(log: &mut Restored, batch: &Persist) {
     log.hard_state = batch.hard_state.unwrap_or(log.hard_state);
     if let Some(base) = batch.reset {
-        log.base = base;
+        (log.base, log.applied) = (base, base.index);
         log.entries.clear();
     }
     if let Some(first) = batch.entries.first() {
@@ -59,7 +59,7 @@ fn persist(log: &mut Restored, batch: &Persist) {
 
 /// What the compaction means.
 fn compact(log: &mut Restored, base: LogPosition) {
-    log.base = base;
+    (log.base, log.applied) = (base, base.index);
     log.entries.retain(|entry| entry.at.index > base.index);
 }
 
