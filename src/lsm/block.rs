@@ -255,3 +255,84 @@ fn split_length(input: &[u8]) -> Option<(usize, &[u8])> {
     let length = u32::try_from(length).ok()?;
     Some((length as usize, input))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cmp::Reverse, collections::BTreeMap};
+
+    use proptest::{collection::btree_map, option, prelude::*};
+
+    use super::*;
+
+    type Versions = BTreeMap<(Vec<u8>, Reverse<Seq>), Option<Vec<u8>>>;
+
+    fn build(versions: &Versions, restart_interval: usize) -> Bytes {
+        let mut builder = BlockBuilder::new(restart_interval);
+        for ((key, seq), value) in versions {
+            let (seq, value) = (seq.0, value.as_deref());
+            builder.add(Entry { key, seq, value });
+        }
+        let (mut out, length) = (Vec::new(), builder.len());
+        builder.finish(&mut out);
+        assert_eq!(out.len(), length);
+        out.into()
+    }
+
+    /// The entries from the cursor's on, until the end or an error.
+    fn rest(mut cursor: BlockCursor) -> Vec<(Vec<u8>, Seq, Option<Vec<u8>>)> {
+        let mut rest = Vec::new();
+        while let Some(entry) = cursor.entry() {
+            let value = cursor.value().map(|value| value.to_vec());
+            assert_eq!(value.as_deref(), entry.value);
+            rest.push((entry.key.to_vec(), entry.seq, value));
+            if cursor.advance().is_err() {
+                break;
+            }
+        }
+        assert!(cursor.entry().is_none() && cursor.value().is_none());
+        rest
+    }
+
+    proptest! {
+        #[test]
+        fn a_search_ends_at_the_first_version_behind_the_target(
+            versions in btree_map(
+                ("[ab]{0,5}".prop_map(String::into_bytes), (0_u64..9).prop_map(Reverse)),
+                option::of(prop::collection::vec(any::<u8>(), 0..9)),
+                1..60,
+            ),
+            restart_interval in 1_usize..20,
+            probes in prop::collection::vec(("[abc]{0,6}", 0_u64..10), 20),
+        ) {
+            let block = Block::new(build(&versions, restart_interval)).expect("a block");
+            // One cursor for all searches: none may leave anything to the next.
+            let mut cursor = BlockCursor::new(block);
+            for (key, seq) in probes {
+                let key = key.into_bytes();
+                cursor.seek(&key, seq).expect("a search");
+                let expected: Vec<_> = versions
+                    .range((key, Reverse(seq))..)
+                    .map(|((key, seq), value)| (key.clone(), seq.0, value.clone()))
+                    .collect();
+                prop_assert_eq!(rest(cursor.clone()), expected);
+            }
+        }
+
+        #[test]
+        fn any_payload_is_read_or_refused(payload: Vec<u8>, restarts in 0_u32..4, key: Vec<u8>) {
+            let ends = [payload.clone(), [&payload[..], &restarts.to_le_bytes()].concat()];
+            for payload in ends {
+                let Ok(block) = Block::new(payload.into()) else {
+                    continue;
+                };
+                let mut cursor = BlockCursor::new(block);
+                if cursor.advance().is_ok() {
+                    rest(cursor.clone());
+                }
+                if cursor.seek(&key, 7).is_ok() {
+                    rest(cursor);
+                }
+            }
+        }
+    }
+}

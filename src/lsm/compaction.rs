@@ -36,3 +36,74 @@ pub(super) fn pick(version: &Version, options: &Options) -> Option<Choice> {
         is_bottom: 1 == LEVELS - 1,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{
+        super::{
+            entry::Entry, files::Files, garbage::Garbage, garbage::LiveTable, outputs::Outputs,
+        },
+        *,
+    };
+    use crate::env::{
+        MemDisk,
+        task::{block_on, watch},
+    };
+
+    /// A version whose tables hold a first and a last key each, by level.
+    fn version(levels: &[(usize, &str, &str)]) -> Version {
+        let garbage = Arc::new(Garbage::new(watch::Sender::new(())));
+        let disk = Arc::new(MemDisk::new());
+        let files = Arc::new(Files::new(disk, "", Options::test_min(), 1, garbage));
+        let table = |(level, smallest, largest): &(usize, &str, &str)| {
+            let (level, keys) = (*level, [smallest.as_bytes(), largest.as_bytes()]);
+            let files = Arc::clone(&files);
+            (level, block_on(write(files, keys)))
+        };
+        Version::of(levels.iter().map(table).collect()).expect("a version")
+    }
+
+    async fn write(files: Arc<Files>, keys: [&[u8]; 2]) -> Arc<LiveTable> {
+        let mut outputs = Outputs::new(files, usize::MAX);
+        for key in keys {
+            let (seq, value) = (1, None);
+            let added = outputs.add(Entry { key, seq, value }).await;
+            added.expect("a version");
+        }
+        outputs.finish().await.expect("a table").remove(0)
+    }
+
+    #[test]
+    fn level_0_is_merged_when_it_has_too_many_tables_and_not_before() {
+        let options = Options::test_min();
+        let few = version(&[(0, "a", "z"), (0, "a", "z"), (1, "a", "z")]);
+        assert_eq!(pick(&few, &options), None);
+        let many = version(&[(0, "a", "z"), (0, "a", "z"), (0, "a", "z"), (1, "a", "z")]);
+        let choice = pick(&many, &options).expect("a choice");
+        assert_eq!(choice.inputs, [(0, 0..3), (1, 0..1)]);
+        assert_eq!((choice.output_level, choice.is_bottom), (1, true));
+    }
+
+    #[test]
+    fn only_tables_of_level_1_with_keys_in_between_are_merged_along() {
+        let level0 = [(0, "f", "g"), (0, "d", "e"), (0, "g", "i")];
+        let chosen = |level1: &[(usize, &str, &str)]| {
+            let version = version(&[&level0[..], level1].concat());
+            let choice = pick(&version, &Options::test_min());
+            choice.expect("a choice").inputs[1].clone()
+        };
+        let around = [
+            (1, "a", "b"),
+            (1, "c", "d"),
+            (1, "e", "f"),
+            (1, "i", "j"),
+            (1, "k", "l"),
+        ];
+        assert_eq!(chosen(&around), (1, 1..4));
+        assert_eq!(chosen(&[(1, "a", "c"), (1, "j", "k")]), (1, 1..1));
+        assert_eq!(chosen(&[(1, "a", "z")]), (1, 0..1));
+        assert_eq!(chosen(&[]), (1, 0..0));
+    }
+}

@@ -44,6 +44,9 @@ pub enum LsmError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A background task panicked, which is a bug of this software. Report it.
+    #[error("a background task of the storage engine panicked")]
+    Panicked,
     /// The database was closed while something was under way.
     #[error("the database is closed")]
     Closed,

@@ -86,3 +86,57 @@ impl Merge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::{
+        super::memtable::{Memtable, MemtableWriter},
+        *,
+    };
+    use crate::env::task::block_on;
+
+    fn write(writer: &mut MemtableWriter, key: u8, seq: u64, value: usize) {
+        writer.insert(Entry {
+            key: &[key],
+            seq,
+            value: Some(&value.to_le_bytes()),
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_stable_sort_of_all_sources(
+            sources in vec(vec((0_u8..5, 0_u64..5), 0..8), 0..7),
+        ) {
+            let mut expected = Vec::new();
+            let mut cursors = Vec::new();
+            for (number, versions) in sources.iter().enumerate() {
+                let mut versions = versions.clone();
+                versions.sort_by_key(|(_, seq)| *seq);
+                versions.dedup();
+                let (mut writer, memtable) = Memtable::create(number as u64, 1 << 10);
+                for (key, seq) in versions {
+                    write(&mut writer, key, seq, number);
+                }
+                let mut cursor = memtable.first();
+                while let Some(entry) = cursor.entry() {
+                    expected.push((entry.key[0], entry.seq, number));
+                    cursor.advance();
+                }
+                cursors.push(Source::Memory(memtable.first()));
+            }
+            expected.sort_by_key(|(key, seq, number)| (*key, std::cmp::Reverse(*seq), *number));
+            let mut merge = Merge::new(cursors);
+            let mut merged = Vec::new();
+            while let Some(entry) = merge.entry() {
+                let value = merge.value().expect("a value");
+                let number = usize::from_le_bytes(value[..].try_into().expect("eight bytes"));
+                merged.push((entry.key[0], entry.seq, number));
+                block_on(merge.advance()).expect("no disk, no error");
+            }
+            prop_assert_eq!(merged, expected);
+        }
+    }
+}

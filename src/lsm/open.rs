@@ -16,7 +16,7 @@ use super::{
     memtable::Memtable,
     names::{self, Name},
     options::Options,
-    shared::Shared,
+    shared::{Shared, guarded},
     state::{Current, SuperVersion},
     stats::Counters,
     version::Version,
@@ -154,8 +154,9 @@ fn start(
         requests,
     });
     let mut tasks = Tasks::default();
-    tasks.spawn(commit::run(Arc::clone(&shared), manifest, receiver));
-    tasks.spawn(flush::run(Arc::clone(&shared)));
-    tasks.spawn(compact::run(Arc::clone(&shared)));
+    let clone = || Arc::clone(&shared);
+    tasks.spawn(guarded(clone(), commit::run(clone(), manifest, receiver)));
+    tasks.spawn(guarded(clone(), flush::run(clone())));
+    tasks.spawn(guarded(clone(), compact::run(clone())));
     (shared, tasks)
 }

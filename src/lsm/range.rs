@@ -8,7 +8,7 @@ use super::{
     entry::Seq,
     error::{LsmError, Result},
     merge::Merge,
-    view::View,
+    view::{View, is_beyond},
 };
 
 /// What a read found.
@@ -67,9 +67,10 @@ impl Range {
     }
 
     async fn find_next(&mut self) -> Result<Option<(Bytes, Found)>> {
+        let end = self.end.as_ref().map(Vec::as_slice);
         if let Progress::Begun = self.progress {
             let start = self.start.as_ref().map(Vec::as_slice);
-            let merge = self.view.merge(start).await?;
+            let merge = self.view.merge(start, end).await?;
             self.progress = Progress::Reading(Box::new(merge));
         }
         let merge = match &mut self.progress {
@@ -78,7 +79,7 @@ impl Range {
             Progress::Begun => unreachable!("the range has begun to read"),
         };
         while let Some(entry) = merge.entry() {
-            if is_beyond(&self.end, entry.key) {
+            if is_beyond(end, entry.key) {
                 return Ok(None);
             }
             let is_decided = self.has_key && self.key == entry.key;
@@ -95,13 +96,5 @@ impl Range {
             merge.advance().await?;
         }
         Ok(None)
-    }
-}
-
-fn is_beyond(end: &Bound<Vec<u8>>, key: &[u8]) -> bool {
-    match end {
-        Bound::Unbounded => false,
-        Bound::Included(end) => key > end.as_slice(),
-        Bound::Excluded(end) => key >= end.as_slice(),
     }
 }

@@ -43,6 +43,23 @@ pub(super) struct Shared {
     pub(super) requests: Sender<Request>,
 }
 
+/// Does background work. Should it panic, that is a failure like any other, so that nobody waits
+/// for it for ever.
+pub(super) async fn guarded(shared: Arc<Shared>, work: impl Future<Output = ()>) {
+    let _guard = Guard(shared);
+    work.await;
+}
+
+struct Guard(Arc<Shared>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(LsmError::Panicked);
+        }
+    }
+}
+
 impl Shared {
     /// The writer of the active memtable. Panics if somebody is writing.
     pub(super) fn writer(&self) -> MutexGuard<'_, MemtableWriter> {

@@ -62,7 +62,10 @@ impl Entries {
     async fn find_next(&mut self) -> Result<Option<OwnedEntry>> {
         let merge = match &mut self.merge {
             Some(merge) => merge,
-            none => none.insert(Box::new(self.view.merge(Bound::Unbounded).await?)),
+            none => {
+                let all = self.view.merge(Bound::Unbounded, Bound::Unbounded);
+                none.insert(Box::new(all.await?))
+            }
         };
         while let Some(entry) = merge.entry() {
             let is_repeated = |(key, seq): &(Bytes, Seq)| key == entry.key && *seq == entry.seq;

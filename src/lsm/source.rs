@@ -78,16 +78,15 @@ impl RunCursor {
         Ok(run)
     }
 
-    /// A cursor on the first version at or behind `(key, seq)` in these tables.
+    /// A cursor on the first version at or behind `(key, seq)` in these tables, of which the first
+    /// may not end before the key.
     pub(super) async fn seek(
         version: Arc<Version>,
         level: usize,
-        mut tables: Range<usize>,
+        tables: Range<usize>,
         key: &[u8],
         seq: Seq,
     ) -> Result<RunCursor> {
-        let run = &version.level(level)[tables.clone()];
-        tables.start += run.partition_point(|table| table.info().largest < key);
         let cursor = match version.level(level)[tables.clone()].first() {
             Some(table) => Some(TableCursor::seek(table, key, seq).await?),
             None => None,

@@ -70,6 +70,13 @@ impl Version {
         Ok(None)
     }
 
+    /// The tables of a run without those whose keys are all before `key`.
+    pub(super) fn skip_before(&self, level: usize, run: Range<usize>, key: &[u8]) -> Range<usize> {
+        let tables = &self.levels[level][run.clone()];
+        let before = tables.partition_point(|table| table.info().largest < key);
+        run.start + before..run.end
+    }
+
     /// Which tables of a level below 0 have keys from `smallest` to `largest`, both included.
     pub(super) fn overlap(&self, level: usize, smallest: &[u8], largest: &[u8]) -> Range<usize> {
         assert!(level > 0, "level 0 has no order of keys");

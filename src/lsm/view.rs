@@ -1,6 +1,9 @@
 //! A pinned set of memtables and tables, to be read in order.
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::{Bound, Range},
+    sync::Arc,
+};
 
 use super::{
     entry::Seq,
@@ -39,29 +42,48 @@ impl View {
         }
     }
 
-    /// A cursor over all versions of all keys from `start` on.
-    pub(super) async fn merge(&self, start: Bound<&[u8]>) -> Result<Merge> {
+    /// A cursor over all versions of all keys from `start` on. Tables that lie beyond `end` are
+    /// left out, but versions beyond it may come by.
+    pub(super) async fn merge(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Result<Merge> {
         match start {
-            Bound::Unbounded => self.merge_from(&[], Seq::MAX).await,
-            Bound::Included(key) => self.merge_from(key, Seq::MAX).await,
+            Bound::Unbounded => self.merge_from(&[], end).await,
+            Bound::Included(key) => self.merge_from(key, end).await,
             // Nothing fits between a key and the same key with a zero byte behind it.
-            Bound::Excluded(key) => self.merge_from(&[key, &[0]].concat(), Seq::MAX).await,
+            Bound::Excluded(key) => self.merge_from(&[key, &[0]].concat(), end).await,
         }
     }
 
-    async fn merge_from(&self, key: &[u8], seq: Seq) -> Result<Merge> {
+    async fn merge_from(&self, key: &[u8], end: Bound<&[u8]>) -> Result<Merge> {
         let memtables = self.memtables.iter();
         let mut sources: Vec<Source> = memtables
-            .map(|memtable| Source::Memory(memtable.seek(key, seq)))
+            .map(|memtable| Source::Memory(memtable.seek(key, Seq::MAX)))
             .collect();
-        let count = |level| self.version.level(level).len();
-        let level0 = (0..count(0)).map(|table| (0, table..table + 1));
-        let below = (1..LEVELS).map(|level| (level, 0..count(level)));
-        for (level, tables) in level0.chain(below) {
-            let version = Arc::clone(&self.version);
-            let run = RunCursor::seek(version, level, tables, key, seq).await?;
-            sources.push(Source::Run(Box::new(run)));
+        for (level, tables) in self.runs() {
+            let tables = self.version.skip_before(level, tables, key);
+            let first = self.version.level(level)[tables.clone()].first();
+            if first.is_some_and(|table| !is_beyond(end, &table.info().smallest)) {
+                let version = Arc::clone(&self.version);
+                let run = RunCursor::seek(version, level, tables, key, Seq::MAX).await?;
+                sources.push(Source::Run(Box::new(run)));
+            }
         }
         Ok(Merge::new(sources))
+    }
+
+    /// Tables that can be read one behind the other, from new to old: each of level 0 for itself,
+    /// and whole levels below.
+    fn runs(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let count = |level| self.version.level(level).len();
+        let level0 = (0..count(0)).map(|table| (0, table..table + 1));
+        level0.chain((1..LEVELS).map(move |level| (level, 0..count(level))))
+    }
+}
+
+/// Whether a key lies behind the end of a range.
+pub(super) fn is_beyond(end: Bound<&[u8]>, key: &[u8]) -> bool {
+    match end {
+        Bound::Unbounded => false,
+        Bound::Included(end) => key > end,
+        Bound::Excluded(end) => key >= end,
     }
 }

@@ -44,3 +44,6 @@ pub(super) use catalog::Catalog;
 pub(super) use edit::Edit;
 pub(super) use log::Manifest;
 pub(super) use recovery::read;
+
+#[cfg(test)]
+mod tests;

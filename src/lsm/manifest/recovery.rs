@@ -38,7 +38,7 @@ pub(super) fn replay(file: &Bytes, path: &str) -> Result<(Catalog, u64)> {
             }
             // The first frame was durable before the file got its name.
             Err(error) if at == HEADER_BYTES || was_durable(file, epoch, at) => {
-                return Err(LsmError::decode(path, at as u64, error));
+                return Err(LsmError::corrupt(path, at as u64, error.what));
             }
             Err(_) => break,
         }
@@ -53,7 +53,8 @@ fn apply(catalog: &mut Catalog, path: &str, at: usize, payload: Bytes) -> Result
     if payload.is_empty() {
         return Ok(());
     }
-    let edit = Edit::decode(payload).map_err(|error| LsmError::decode(path, at as u64, error))?;
+    let edit = Edit::decode(payload);
+    let edit = edit.map_err(|error| LsmError::corrupt(path, at as u64, error.what))?;
     catalog
         .apply(&edit)
         .map_err(|what| LsmError::corrupt(path, at as u64, what))

@@ -91,7 +91,7 @@ impl Table {
 
     /// The newest version of `key` at or below `at`.
     pub(in crate::lsm) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
-        if !self.filter.may_contain(key) {
+        if at < self.properties.seq_min || !self.filter.may_contain(key) {
             return Ok(None);
         }
         let mut index = self.index();

@@ -94,3 +94,131 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn a_value_that_fills_a_block_has_one_of_its_own() {
+    block_on(async {
+        let mut versions = Versions::new();
+        for key in 0..10_u8 {
+            let length = if key == 5 { 1000 } else { 3 };
+            versions.insert((vec![key], Reverse(1)), Some(vec![key; length]));
+        }
+        let (disk, info) = build(&versions).await;
+        let table = open(&disk, info).await;
+        let mut index = table.index();
+        let mut lengths = Vec::new();
+        loop {
+            index.advance().expect("an index entry");
+            match table.handle(&index).expect("a handle") {
+                Some(handle) => lengths.push(handle.length),
+                None => break,
+            }
+        }
+        // Five small entries, the big one, four small ones.
+        let small = |entries: u64| entries * (4 + 1 + 3) + 8 + 5;
+        assert_eq!(lengths, [small(5), 1000 + 1 + 5 + 8 + 5, small(4)]);
+    });
+}
+
+#[test]
+fn a_key_that_the_filter_denies_costs_no_read() {
+    block_on(async {
+        let version = |key: u64| ((key.to_be_bytes().to_vec(), Reverse(5)), Some(vec![]));
+        let versions = (0..10_000).map(|key| version(2 * key)).collect();
+        let (disk, info) = build(&versions).await;
+        let table = open(&disk, info).await;
+        // From here on every read fails.
+        disk.stop_after(0);
+        disk.create("x").await.err().expect("a stopped disk");
+        let mut passed = 0;
+        for key in (0..10_000).map(|key| 2 * key + 1_u64) {
+            passed += u64::from(table.get(&key.to_be_bytes(), 9).await.is_err());
+        }
+        assert!(
+            (10..200).contains(&passed),
+            "{passed} of 10000 passed the filter"
+        );
+        // Nor does a reader at a time before all versions.
+        assert_eq!(
+            table.get(&2_u64.to_be_bytes(), 4).await.expect("no read"),
+            None
+        );
+    });
+}
+
+#[test]
+fn the_format_is_frozen() {
+    let mut versions = Versions::new();
+    for key in ["", "apple", "apricot", "banana"] {
+        for seq in [300, 2] {
+            let value = (key != "apple").then(|| vec![seq as u8; key.len() * 7]);
+            versions.insert((key.as_bytes().to_vec(), Reverse(seq)), value);
+        }
+    }
+    let (disk, info) = block_on(build(&versions));
+    let bytes = disk.contents("000000000001.table");
+    assert_eq!(info.bytes, bytes.len() as u64);
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, GOLDEN);
+}
+
+const GOLDEN: &str = concat!(
+    // the data blocks
+    "0000ac0201000002010005ac02006170706c65050002000205ac02327269636f742c2c2c2c2c2c2c",
+    "2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c",
+    "2c2c0700023202020202020202020202020202020202020202020202020202020202020202020202",
+    "02020202020202020202020202020200000000010000000056bf60a0",
+    "0006ac022b62616e616e612c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c",
+    "2c2c2c2c2c2c2c2c2c2c2c2c2c0600022b0202020202020202020202020202020202020202020202",
+    "0202020202020202020202020202020202020200000000010000000039573e34",
+    // the filter
+    "068e255476ac00ffca69b7",
+    // the properties
+    "08040202ac02000662616e616e610078b57a43",
+    // the index
+    "0001ffffffffffffffffff0104620094010006020462616e616e6194017000000000110000000200",
+    "0000008be2dc94",
+    // the footer
+    "04010000000000000b000000130000002f0000000100000000000000e0a91cb00100000073697354",
+    "41424c45",
+);
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes: Vec<u8>, offset: u64) {
+        let bytes = Bytes::from(bytes);
+        let _ = format::Properties::decode(bytes.clone());
+        let _ = format::Handle::decode(bytes.clone());
+        let _ = format::Footer::decode(bytes.clone());
+        let _ = format::unseal(&bytes, 1, offset);
+        block_on(async {
+            let disk = MemDisk::new();
+            let file = disk.create("000000000001.table").await.expect("a file");
+            file.append(&bytes).await.expect("an append");
+            let (smallest, largest) = (Bytes::new(), Bytes::new());
+            let info = TableInfo { id: 1, bytes: bytes.len() as u64, smallest, largest };
+            assert!(Table::open(&disk, "", info).await.is_err());
+        });
+    }
+
+    #[test]
+    fn a_footer_with_any_numbers_and_a_good_checksum_is_read_or_refused(
+        filter_offset: u64,
+        lengths: [u32; 3],
+        small in any::<bool>(),
+    ) {
+        let shrink = |length: u32| if small { length % 64 } else { length };
+        let [filter_length, properties_length, index_length] = lengths.map(shrink);
+        let filter_offset = if small { filter_offset % 64 } else { filter_offset };
+        let footer = format::Footer { filter_offset, filter_length, properties_length, index_length, id: 1 };
+        let bytes = [vec![0; footer.tail_bytes().min(300) as usize], footer.encode()].concat();
+        block_on(async {
+            let disk = MemDisk::new();
+            let file = disk.create("000000000001.table").await.expect("a file");
+            file.append(&bytes).await.expect("an append");
+            let (smallest, largest) = (Bytes::new(), Bytes::new());
+            let info = TableInfo { id: 1, bytes: bytes.len() as u64, smallest, largest };
+            assert!(Table::open(&disk, "", info).await.is_err());
+        });
+    }
+}

@@ -1,4 +1,8 @@
 //! The engine as a whole, on a disk in memory.
 
 mod any_sequence;
+mod behaviour;
+mod crash;
+mod damage;
+mod directory;
 mod model;

@@ -1,0 +1,182 @@
+//! A database that is stopped after every single operation of the disk in turn.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    super::*,
+    model::{Model, assert_agrees, note, number},
+};
+use crate::{
+    env::{Disk, MemDisk, task::block_on},
+    rng::Rng,
+};
+
+/// Steps of the workload. Each writes as the version number of its own number.
+const STEPS: u64 = 90;
+
+/// At this step everything is replaced.
+const INGEST: u64 = 50;
+
+/// The workload opens the database anew at these steps.
+const REOPENINGS: [u64; 3] = [1, 31, 61];
+
+/// What step `step` writes.
+fn writes(step: u64) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut rng = Rng::new(step);
+    let mut write = |_| {
+        let key = format!("key {:02}", rng.below(40)).into_bytes();
+        let length = rng.below(60) as usize;
+        (key, (!rng.chance(0.2)).then(|| vec![step as u8; length]))
+    };
+    (0..4).map(&mut write).collect()
+}
+
+/// What step `step` ingests, given what was there before: other values for some of the keys.
+fn replacement(before: &Model, step: u64) -> Model {
+    let mut model = Model::default();
+    for (key, _, value) in before.seen(step - 1).iter().step_by(2) {
+        let value = value
+            .as_ref()
+            .map(|value| [value, &b" replaced"[..]].concat());
+        model.write(key, step, value.as_deref());
+    }
+    model
+}
+
+/// What there is after so many steps.
+fn after(steps: u64) -> Model {
+    let mut model = Model::default();
+    for step in 1..=steps {
+        if step == INGEST {
+            model = replacement(&model, step);
+            continue;
+        }
+        for (key, value) in writes(step) {
+            model.write(&key, step, value.as_deref());
+        }
+    }
+    model
+}
+
+/// The workload from where its database is, to `last`. Raises `acknowledged` to the last step that
+/// is said to be durable.
+async fn work(disk: &MemDisk, last: u64, acknowledged: &AtomicU64) -> Result<(), LsmError> {
+    let mut db = open(disk).await?;
+    for step in number(&db.note()) + 1..=last {
+        if REOPENINGS.contains(&step) {
+            db.freeze(note(step - 1)).await?;
+            db.flush().await?;
+            db = open(disk).await?;
+            assert_eq!(number(&db.note()), step - 1);
+        }
+        match step {
+            INGEST => ingest(&db).await?,
+            _ => write(&db, step).await?,
+        }
+        // Reads are not part of the workload, but let the clock of tasks tick.
+        acknowledged.fetch_max(number(&db.note()), Ordering::Relaxed);
+    }
+    db.freeze(note(last)).await?;
+    db.settle().await?;
+    acknowledged.fetch_max(number(&db.note()), Ordering::Relaxed);
+    Ok(())
+}
+
+async fn open(disk: &MemDisk) -> Result<Db, LsmError> {
+    Db::open(Arc::new(disk.clone()), "db", Options::test_min()).await
+}
+
+async fn write(db: &Db, step: u64) -> Result<(), LsmError> {
+    let mut batch = Batch::new();
+    for (key, value) in writes(step) {
+        match value {
+            Some(value) => batch.put(&key, step, &value),
+            None => batch.delete(&key, step),
+        }
+    }
+    db.write(&batch);
+    // Only the present is compared, so what is older may go.
+    db.set_floor(step.saturating_sub(5));
+    if step.is_multiple_of(3) {
+        db.freeze(note(step)).await?;
+    }
+    if step.is_multiple_of(7) {
+        db.flush().await?;
+    }
+    if step.is_multiple_of(29) {
+        db.settle().await?;
+    }
+    Ok(())
+}
+
+async fn ingest(db: &Db) -> Result<(), LsmError> {
+    // One memtable is frozen and one active when everything is replaced.
+    db.freeze(note(INGEST - 1)).await?;
+    let mut ingest = db.ingest().await;
+    for (key, seq, value) in replacement(&after(INGEST - 1), INGEST).listed() {
+        ingest.add(&key, seq, value.as_deref()).await?;
+    }
+    ingest.finish(note(INGEST)).await
+}
+
+/// Opens what a crash left and compares it with what it may be, goes on working, and compares.
+async fn check(disk: &MemDisk, acknowledged: u64) {
+    let db = open(disk)
+        .await
+        .expect("a database that opens after a crash");
+    let found = number(&db.note());
+    assert!(
+        found >= acknowledged,
+        "{found} is older than {acknowledged}"
+    );
+    assert_agrees(&db, &after(found), found).await;
+    let files = disk.list("db").await.expect("a listing");
+    let tables = db.stats().tables.iter().sum::<u64>() as usize;
+    assert_eq!(files.len(), tables + 1, "leftovers in {files:?}");
+    drop(db);
+
+    let last = (found + 8).min(STEPS);
+    work(disk, last, &AtomicU64::new(0))
+        .await
+        .expect("more work");
+    let db = open(disk).await.expect("a database that opens");
+    assert_agrees(&db, &after(last), last).await;
+}
+
+/// Stops the disk after `operations`, and again after `again` operations of the recovery.
+async fn crash(operations: u64, again: u64) {
+    let disk = MemDisk::new();
+    disk.stop_after(operations);
+    let acknowledged = AtomicU64::new(0);
+    let ended = work(&disk, STEPS, &acknowledged).await;
+    assert!(ended.is_err(), "the disk was to stop");
+    let acknowledged = acknowledged.into_inner();
+    check(&disk.restart(), acknowledged).await;
+    check(&disk.restart_keeping_unsynced(), acknowledged).await;
+
+    let recovering = disk.restart_keeping_unsynced();
+    recovering.stop_after(again);
+    if open(&recovering).await.is_err() {
+        check(&recovering.restart(), acknowledged).await;
+        check(&recovering.restart_keeping_unsynced(), acknowledged).await;
+    }
+}
+
+#[test]
+fn whenever_the_disk_stops_what_was_acknowledged_is_there_and_nothing_is_mixed() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let acknowledged = AtomicU64::new(0);
+        let done = work(&disk, STEPS, &acknowledged).await;
+        done.expect("a disk that works");
+        assert_eq!(acknowledged.into_inner(), STEPS);
+        let total = disk.operations();
+        assert!(total > 300, "{total} operations are too few to tell");
+        for operations in 0..total {
+            crash(operations, operations % 11).await;
+        }
+    });
+}
