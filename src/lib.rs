@@ -15,5 +15,6 @@ pub mod node;
 pub mod raft;
 pub mod rng;
 pub mod rpc;
+pub mod service;
 pub mod types;
 pub mod wal;

@@ -1,4 +1,15 @@
-//! What travels: protobuf types and their conversion to the domain's own.
+//! What travels between processes, and what it means.
+//!
+//! The types in [`proto`] are generated from `proto/`; nobody above this floor but the faces sees
+//! one. They are turned into the domain's own types here, once, on arrival, and whatever does not
+//! make sense is refused there, by name:
+//!
+//! * between nodes: an [`Envelope`] in a checksummed frame ([`encode`], [`decode`]), carried by the
+//!   streams of `peers` in production and by the simulated network otherwise;
+//! * from clients: etcd's messages ([`etcd`]).
+//!
+//! Invariants: no input panics; nothing is allocated that the input does not hold; a field that is
+//! not understood is refused, never ignored.
 
 mod convert;
 mod envelope;

@@ -1,0 +1,292 @@
+//! One node of the product: its host, its peers and its faces, put together and taken apart.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use axum::{middleware, serve::ListenerExt};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tonic::{
+    service::Routes,
+    transport::{Server as GrpcServer, server::TcpIncoming},
+};
+
+use super::{
+    grpc::{ClusterService, Face, KvService, MaintenanceService},
+    health,
+    http::App,
+    listen::{Addresses, Listeners},
+    metrics::Metrics,
+};
+use crate::{
+    config::{Config, ConfigError},
+    env::{
+        Clock, Disk, DiskError, OsDisk, machine_rng,
+        task::{JoinHandle, Tasks, spawn, timeout, watch},
+    },
+    gateway::Gateway,
+    node::{self, Failure, Host, Settings, World},
+    rpc::{
+        peers::{Incoming, KEEP_ALIVE, Me, Outgoing},
+        proto::etcdserverpb::{
+            cluster_server::ClusterServer, kv_server::KvServer,
+            maintenance_server::MaintenanceServer,
+        },
+    },
+};
+
+/// How long requests under way have to end when the server stops.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+
+/// How long the tasks of a node that was stopped have to let go of its data directory.
+const RELEASE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a gRPC message may weigh beyond two of the largest values: keys, many small operations.
+/// Larger ones are refused by the transport; up to here, by name of the field that is too large.
+const MESSAGE_BYTES_BESIDE: usize = 2 << 20;
+
+/// Calls that one client connection may have under way.
+const STREAMS_MAX: u32 = 4_096;
+
+/// What a peer or client may send before it hears that it was read, for one stream and for a
+/// connection. The protocol's own 64 KiB would make every large value wait for the line.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// A running node. Dropping it without [`Server::stop`] ends it like a crash.
+pub struct Server {
+    addresses: Addresses,
+    gateway: Gateway,
+    host: Host,
+    stop: watch::Sender<bool>,
+    faces: Vec<JoinHandle<()>>,
+    tasks: Tasks,
+    disk: Weak<dyn Disk>,
+}
+
+/// Why a node does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} for {face}: {reason}; remedy: {remedy}")]
+    Listen {
+        /// The face.
+        face: &'static str,
+        /// The address as configured.
+        address: String,
+        /// What the operating system says.
+        reason: std::io::Error,
+        /// What to do.
+        remedy: String,
+    },
+    /// The data directory cannot be used.
+    #[error("data_dir cannot be used: {0}")]
+    Disk(#[from] DiskError),
+    /// What is in the data directory is not this node's, or cannot be read.
+    #[error("data_dir {dir} cannot be used: {error}")]
+    Node {
+        /// The directory.
+        dir: String,
+        /// What is wrong.
+        error: node::StartError,
+    },
+}
+
+impl Server {
+    /// Listens, recovers what is on disk, and serves.
+    pub async fn start(config: Config) -> Result<Server, StartError> {
+        config.check()?;
+        let listeners = Listeners::bind(&config).await?;
+        Server::start_on(config, listeners).await
+    }
+
+    /// Recovers and serves on sockets that are already listening.
+    pub async fn start_on(config: Config, listeners: Listeners) -> Result<Server, StartError> {
+        let clock = Clock::system();
+        let metrics = Arc::new(Metrics::new(clock.clone()));
+        let me = me(&config);
+        let disk = metrics.watch(Arc::new(OsDisk::open(&config.data_dir)?));
+        let weak = Arc::downgrade(&disk);
+        let world = World {
+            disk,
+            transport: Arc::new(Outgoing::start(&me, &clock)),
+            clock: clock.clone(),
+            rng: machine_rng(),
+            observer: None,
+        };
+        let host = Host::start(settings(&config), world)
+            .await
+            .map_err(|error| {
+                let dir = config.data_dir.display().to_string();
+                StartError::Node { dir, error }
+            })?;
+        let gateway = Gateway::new(host.clone(), clock.clone(), config.limits.clone());
+        metrics.show(gateway.clone());
+
+        let (stop, stopping) = watch::channel(false);
+        let addresses = listeners.addresses();
+        let Listeners { peer, grpc, http } = listeners;
+        let inbound = Arc::new(host.clone());
+        let incoming = Routes::new(Incoming::service(me, inbound, stopping.clone()));
+        let app = App::new(gateway.clone(), metrics.clone(), &config.limits);
+        let mut tasks = Tasks::default();
+        let health = health::service(&mut tasks, gateway.clone(), clock, stopping.clone());
+        let clients = client_routes(&config, &gateway, metrics).add_service(health);
+        let faces = vec![
+            spawn(serve_grpc("peers", peer, incoming, stopping.clone())),
+            spawn(serve_grpc("gRPC", grpc, clients, stopping.clone())),
+            spawn(serve_http(http, app, stopping)),
+        ];
+        tracing::info!(node = config.node.0, cluster = config.cluster, %addresses, "serving");
+        Ok(Server {
+            addresses,
+            gateway,
+            host,
+            stop,
+            faces,
+            tasks,
+            disk: weak,
+        })
+    }
+
+    /// Where the node listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The way to the store, without a protocol between.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Where it shows if the node breaks.
+    pub fn failure(&self) -> Failure {
+        self.host.failure()
+    }
+
+    /// Stops: takes no more requests, lets those under way end, within a bound, and lets go of the
+    /// data directory. Nothing that was acknowledged needs this: it is on disk already.
+    pub async fn stop(self) {
+        let Server {
+            gateway,
+            host,
+            stop,
+            faces,
+            disk,
+            tasks,
+            ..
+        } = self;
+        // Nobody listens any more if all faces ended by themselves.
+        let _ = stop.send(true);
+        let clock = Clock::system();
+        for face in faces {
+            let left = STOP_WITHIN.saturating_sub(Duration::from_micros(clock.now_us()));
+            let abort = face.abort_handle();
+            if timeout(left, face).await.is_err() {
+                tracing::warn!("requests were under way after {STOP_WITHIN:?}: cut off");
+                abort.abort();
+            }
+        }
+        host.stop();
+        drop((host, gateway, tasks));
+        if timeout(RELEASE_WITHIN, released(disk, &clock))
+            .await
+            .is_err()
+        {
+            tracing::warn!("the data directory is still in use: a connection stays open");
+        }
+    }
+}
+
+/// Waits until nobody holds the disk. Aborted tasks let go of what they hold when they are polled
+/// for the last time, which nothing tells of.
+async fn released(disk: Weak<dyn Disk>, clock: &Clock) {
+    while disk.strong_count() > 0 {
+        clock.sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        cluster: config.cluster_id(),
+        node: config.node,
+        voters: config.voters(),
+        limits: config.limits.clone(),
+    }
+}
+
+fn me(config: &Config) -> Me {
+    let members = config.members.iter();
+    Me {
+        cluster: config.cluster_id(),
+        node: config.node,
+        agreement: config.agreement(),
+        addresses: members
+            .map(|member| (member.id, member.peer.clone()))
+            .collect(),
+    }
+}
+
+/// The services of clients, measured.
+fn client_routes(config: &Config, gateway: &Gateway, metrics: Arc<Metrics>) -> Routes {
+    let face = Face::new(
+        gateway.clone(),
+        config.cluster_id(),
+        config.node,
+        &config.limits,
+    );
+    let message_bytes = 2 * config.limits.value_bytes_max + MESSAGE_BYTES_BESIDE;
+    let kv = KvServer::new(KvService::new(face.clone())).max_decoding_message_size(message_bytes);
+    let cluster = ClusterService::new(face.clone(), &config.members);
+    let routes = Routes::new(kv)
+        .add_service(ClusterServer::new(cluster))
+        .add_service(MaintenanceServer::new(MaintenanceService::new(face)));
+    let measured = middleware::from_fn_with_state(metrics, Metrics::measure_grpc);
+    Routes::from(routes.into_axum_router().layer(measured))
+}
+
+async fn serve_grpc(
+    face: &'static str,
+    listener: TcpListener,
+    routes: Routes,
+    stopping: watch::Receiver<bool>,
+) {
+    let served = GrpcServer::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS_MAX)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            stopped(stopping),
+        )
+        .await;
+    if let Err(error) = served {
+        tracing::error!("{face} ended: {error}");
+    }
+}
+
+async fn serve_http(listener: TcpListener, app: App, stopping: watch::Receiver<bool>) {
+    let listener = listener.tap_io(|stream| {
+        // Without it small answers would wait for company; where it cannot be set, they do.
+        let _ = stream.set_nodelay(true);
+    });
+    let served = axum::serve(listener, app.router())
+        .with_graceful_shutdown(stopped(stopping))
+        .await;
+    if let Err(error) = served {
+        tracing::error!("HTTP ended: {error}");
+    }
+}
+
+/// Waits for the word to stop, or for nobody being left to give it.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}

@@ -1,0 +1,7 @@
+//! The faces of a real node, on real sockets.
+
+mod client;
+mod grpc;
+mod http;
+mod node;
+mod start;
