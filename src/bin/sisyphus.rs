@@ -1,2 +1,7 @@
-//! s
-fn main() {}
+//! The server. See `cli::sisyphus`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sisyphus::cli::sisyphus::main()
+}

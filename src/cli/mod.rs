@@ -5,3 +5,4 @@
 //! usage or configuration, 3 cannot tell or cannot reach.
 
 pub mod sicli;
+pub mod sisyphus;
