@@ -13,7 +13,7 @@
 //! | [`Rng`](crate::rng::Rng) | seeded by the machine | seeded by the seed |
 //!
 //! Nothing else in `src/` may read a clock, open a file, start a thread or draw a number; clippy's
-//! fence (`clippy.toml`) and `tests/tidy.rs` see to it.
+//! fence (`clippy.toml`) and `tests/tidy` see to it.
 
 mod clock;
 mod disk;
