@@ -26,6 +26,7 @@ mod net;
 #[cfg(not(feature = "simulated"))]
 mod os_disk;
 pub mod task;
+pub mod watch;
 
 pub use clock::Clock;
 pub use disk::{Disk, DiskError, DiskResult, File};

@@ -3,12 +3,13 @@
 
 use std::future::Future;
 
+pub use super::watch;
 pub use tokio::{
     select,
     sync::{
         Notify,
         mpsc::{Receiver, Sender, channel, error::TrySendError},
-        oneshot, watch,
+        oneshot,
     },
     task::{JoinHandle, yield_now},
     time::{Instant, Sleep, sleep, sleep_until, timeout},

@@ -181,8 +181,7 @@ impl Server {
             tasks,
             ..
         } = self;
-        // Nobody listens any more if all faces ended by themselves.
-        let _ = stop.send(true);
+        stop.send_replace(true);
         let clock = Clock::system();
         for face in faces {
             let left = STOP_WITHIN.saturating_sub(Duration::from_micros(clock.now_us()));

@@ -69,7 +69,7 @@ impl Ear {
     }
 
     async fn stop(self) {
-        self.stop.send(true).unwrap();
+        self.stop.send_replace(true);
         timeout(PATIENCE, self.server)
             .await
             .expect("streams end when the server stops")
