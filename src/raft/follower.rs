@@ -15,7 +15,7 @@ pub(super) struct Follower {
     leader: Option<NodeId>,
     /// Up to here the log in memory is known to agree with the leader's.
     verified: Index,
-    /// Up to here the leader was told that it agrees, durably.
+    /// Up to here the leader was told that it agrees, durably, or gains nothing by being told.
     vouched: Index,
     /// An append up to here waits for its answer until it is durable.
     owed: Option<Index>,
@@ -40,7 +40,7 @@ impl Follower {
         Follower {
             leader,
             verified: commit,
-            vouched: 0,
+            vouched: commit,
             owed: None,
             owes_vote: false,
             reads: VecDeque::new(),

@@ -137,7 +137,7 @@ impl Raft {
     /// stay if the log has it; else the log begins anew there. Does nothing if `base` was applied.
     pub fn install(&mut self, base: LogPosition) {
         if base.term > self.shared.term {
-            // What the leader of an older term was about to hear would no longer be true.
+            // No log is ahead of its replica's term; and nothing more is owed to an older leader.
             let (term, leader) = (base.term, None);
             self.turn(Turn::Follow { term, leader });
         }
