@@ -176,9 +176,9 @@ impl Progress {
     /// The peer vouches for its log up to `matched`.
     pub fn accepted(&mut self, matched: Index) {
         self.matched = self.matched.max(matched);
+        self.next = self.next.max(self.matched + 1);
         match &mut self.pace {
             Pace::Replicate { window, .. } => {
-                self.next = self.next.max(self.matched + 1);
                 while window.front().is_some_and(|end| *end <= self.matched) {
                     window.pop_front();
                 }

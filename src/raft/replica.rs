@@ -88,8 +88,10 @@ impl Raft {
 
     /// Takes the work that has accumulated, as far as there is room for it.
     pub fn ready(&mut self, room: Room) -> Ready {
-        if let Role::Leader(leader) = &mut self.role {
-            leader.replicate(&mut self.shared);
+        match &mut self.role {
+            Role::Leader(leader) => leader.replicate(&mut self.shared),
+            Role::Follower(follower) => follower.ask_for_reads(&mut self.shared),
+            Role::PreCandidate(_) | Role::Candidate(_) => {}
         }
         let shared = &mut self.shared;
         let mut ready = std::mem::take(&mut shared.out);
