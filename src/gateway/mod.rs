@@ -93,19 +93,25 @@ impl Gateway {
         .encode();
         check::command(&command, &self.limits)?;
         let deadline = self.deadline(patience);
+        let mut doubt = None;
         loop {
-            let (error, again) = match self.attempt(command.clone(), deadline).await? {
-                Fate::Done { at, outcome } => {
+            let error = match self.attempt(command.clone(), deadline).await {
+                Ok(Fate::Done { at, outcome }) => {
                     return Ok(Written {
                         reply: outcome?,
                         term: at.term,
                     });
                 }
-                Fate::NotDone(why) => (RequestError::Unavailable(why), true),
-                Fate::Unknown(why) => (RequestError::Unknown(why), request.is_some()),
+                Ok(Fate::NotDone(why)) => RequestError::Unavailable(why),
+                Ok(Fate::Unknown(why)) => {
+                    doubt = Some(why.clone());
+                    RequestError::Unknown(why)
+                }
+                Err(error) => return Err(with_doubt(error, doubt)),
             };
+            let again = doubt.is_none() || request.is_some();
             if !again || !self.pause(deadline).await {
-                return Err(error);
+                return Err(with_doubt(error, doubt));
             }
         }
     }
@@ -202,5 +208,14 @@ impl Gateway {
             .shards
             .first()
             .map_or(0, |shard| shard.raft.term)
+    }
+}
+
+/// The error of a write of which an earlier attempt ended in doubt: that a later attempt was
+/// certainly not done says nothing about the earlier one.
+fn with_doubt(error: RequestError, doubt: Option<String>) -> RequestError {
+    match (error, doubt) {
+        (RequestError::Unavailable(_), Some(why)) => RequestError::Unknown(why),
+        (error, _) => error,
     }
 }
