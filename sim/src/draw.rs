@@ -13,13 +13,7 @@ pub struct Stream(u64);
 impl Stream {
     /// The stream with this name.
     pub const fn new(name: &str) -> Self {
-        // FNV-1a; `draw` mixes further.
-        let (bytes, mut hash, mut i) = (name.as_bytes(), 0xcbf2_9ce4_8422_2325_u64, 0);
-        while i < bytes.len() {
-            hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01b3);
-            i += 1;
-        }
-        Stream(hash)
+        Stream(fingerprint(name.as_bytes()))
     }
 
     /// The part of this stream that belongs to `number`: a client, a fault, a sector.
@@ -36,6 +30,16 @@ impl Stream {
 /// The generator of one decision. Equal arguments give equal generators, whatever else was drawn.
 pub fn draw(seed: u64, stream: Stream, counter: u64) -> Rng {
     Rng::new(mix(seed ^ mix(stream.0 ^ mix(counter))))
+}
+
+/// A number that stands for `bytes` (FNV-1a).
+pub const fn fingerprint(bytes: &[u8]) -> u64 {
+    let (mut hash, mut i) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        i += 1;
+    }
+    hash
 }
 
 /// Spreads every bit of `z` over all bits of the result (Stafford's finalizer).

@@ -1,6 +1,55 @@
-//! The simulated world of SisyphusDB.
+//! The simulated world of SisyphusDB: the real server, in a world where anything may fail, and the
+//! same way again whenever it is asked to.
+//!
+//! # The way of a seed
+//! ```text
+//!   seed ──draw──► Plan ──run──► World ──► safety phase ──► heal ──► liveness ──► oracles ──► verdict
+//!                 (JSON)        servers    clients ask,     all is   serve and    at the end
+//!                               on SimDisk faults strike    well     agree!
+//!                               and SimNet      │
+//!                                               └──► oracles at every event
+//! ```
+//! 1. [`plan`]: the seed draws a plan, plain data: how many nodes, how tiny their limits, what clients
+//!    do, which faults strike when. From here on only the plan counts.
+//! 2. [`run`]: a fresh thread and a fresh madsim runtime for each run; a watchdog; panics become verdicts.
+//! 3. [`world`]: the product's own host, gateway and gRPC services, one process a node, on
+//!    [`disk`] and [`net`]; clients ([`client`]) who ask, doubt and retry; a nemesis who strikes at times and
+//!    at moments ("the third time that n2 has begun a sync").
+//! 4. [`oracle`]: what must never happen, one file each.
+//! 5. [`trace`]: every event goes into a hash, which is the run's identity, and on demand into lines.
+//! 6. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
+//!
+//! # What makes it deterministic
+//! * One thread, virtual time, madsim's scheduler; nothing in the product reaches the world but
+//!   through `env/`.
+//! * Chance is keyed by name ([`draw`]): what one decision draws never depends on how many others
+//!   were drawn before. So a plan can lose a fault and keep everything else.
+//! * The hash of all events is compared between two runs of a sample of seeds (`tests/seeds.rs`): DET.
+//!
+//! # What a failure leaves
+//! `target/sim/<seed>/plan.json` and `trace.jsonl`, the oracle, the last events, and the command that
+//! repeats it. A plan that found a bug moves to `sim/plans/` and is run for ever.
+//!
+//! # Left out so far
+//! Faults that destroy (bit rot, lost disks, failing syncs) and the budget that goes with them; membership
+//! changes; shrinking; planted bugs in a row of their own. Peers do not speak gRPC here: their frames go
+//! over [`net`], and the streams that carry them in production are tested on real sockets.
 
+#[cfg(madsim)]
+pub mod campaign;
+#[cfg(madsim)]
+pub mod cli;
+#[cfg(madsim)]
+mod client;
 pub mod disk;
 pub mod draw;
 pub mod net;
+pub mod oracle;
 pub mod plan;
+#[cfg(madsim)]
+pub mod report;
+#[cfg(madsim)]
+pub mod run;
+pub mod trace;
+#[cfg(madsim)]
+pub mod world;

@@ -88,10 +88,8 @@ impl Raft {
 
     /// Takes the work that has accumulated, as far as there is room for it.
     pub fn ready(&mut self, room: Room) -> Ready {
-        match &mut self.role {
-            Role::Leader(leader) => leader.replicate(&mut self.shared),
-            Role::Follower(follower) => follower.ask_for_reads(&mut self.shared),
-            Role::PreCandidate(_) | Role::Candidate(_) => {}
+        if let Role::Leader(leader) = &mut self.role {
+            leader.replicate(&mut self.shared);
         }
         let shared = &mut self.shared;
         let mut ready = std::mem::take(&mut shared.out);
@@ -139,7 +137,7 @@ impl Raft {
     /// stay if the log has it; else the log begins anew there. Does nothing if `base` was applied.
     pub fn install(&mut self, base: LogPosition) {
         if base.term > self.shared.term {
-            // No log is ahead of its replica's term; and nothing more is owed to an older leader.
+            // What the leader of an older term was about to hear would no longer be true.
             let (term, leader) = (base.term, None);
             self.turn(Turn::Follow { term, leader });
         }

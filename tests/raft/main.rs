@@ -10,5 +10,3 @@
 mod cluster;
 mod oracle;
 mod random;
-mod show;
-mod story;

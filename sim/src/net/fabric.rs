@@ -105,11 +105,9 @@ impl SimNet {
         }
     }
 
-    /// The process of `node` ends.
-    pub fn stop(&self, node: NodeId) {
-        // Dropped outside the lock: what the process owned may send its last frames while dying.
-        let gone = self.inner.state.lock().up.remove(&node);
-        drop(gone);
+    /// The process of `node` ends. Answers its way in, for the caller to drop where that is safe.
+    pub fn stop(&self, node: NodeId) -> Option<Arc<dyn Inbound>> {
+        self.inner.state.lock().up.remove(&node)?.1
     }
 
     /// Cuts the link for frames `from` one node `to` another. Cuts add up.

@@ -138,7 +138,7 @@ fn a_dead_process_neither_sends_nor_receives() {
         let net = network(1, GOOD);
         let (a, _) = join(&net, A);
         let (_b, before) = join(&net, B);
-        net.stop(A);
+        drop(net.stop(A));
         a.send(B, frame(1));
         let (again, _) = join(&net, A);
         a.send(B, frame(2));
@@ -148,7 +148,7 @@ fn a_dead_process_neither_sends_nor_receives() {
 
         // A frame that was under way reaches the process that is there when it arrives.
         again.send(B, frame(4));
-        net.stop(B);
+        drop(net.stop(B));
         again.send(B, frame(5));
         let (_b, after) = join(&net, B);
         pass(20).await;

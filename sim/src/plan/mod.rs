@@ -32,6 +32,12 @@ pub use model::{DiskModel, LinkModel, Workload};
 /// The version of the format; another one is refused.
 pub const VERSION: u32 = 1;
 
+/// The most clients of a run: each has an address in one subnet.
+pub const CLIENTS_MAX: u64 = 100;
+
+/// The most nodes of a run, for the same reason.
+pub const NODES_MAX: u64 = 100;
+
 /// One run, wholly described.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,8 +79,27 @@ impl Plan {
                 plan.version
             ));
         }
-        if plan.nodes == 0 {
-            return Err("the plan has no nodes: `nodes` must be at least 1".to_owned());
+        if !(1..=NODES_MAX).contains(&plan.nodes) {
+            return Err(format!(
+                "`nodes` is {}: it must be 1 to {NODES_MAX}",
+                plan.nodes
+            ));
+        }
+        let Workload {
+            clients,
+            puts,
+            gets,
+            deletes,
+            swaps,
+            ..
+        } = plan.workload;
+        if clients > CLIENTS_MAX {
+            return Err(format!(
+                "`clients` is {clients}: it must be at most {CLIENTS_MAX}"
+            ));
+        }
+        if puts + gets + deletes + swaps == 0 || plan.workload.keys == 0 {
+            return Err("the workload needs a key and an operation of some weight".to_owned());
         }
         Ok(plan)
     }

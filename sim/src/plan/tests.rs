@@ -59,7 +59,7 @@ fn what_is_not_a_plan_is_refused_with_a_reason() {
         ..plan.clone()
     }
     .to_json();
-    assert!(Plan::parse(&empty).unwrap_err().contains("no nodes"));
+    assert!(Plan::parse(&empty).unwrap_err().contains("`nodes` is 0"));
     let misspelt = plan.to_json().replace("safety_ms", "safty_ms");
     assert!(Plan::parse(&misspelt).unwrap_err().contains("safty_ms"));
 }

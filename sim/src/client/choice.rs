@@ -1,0 +1,128 @@
+//! What a client wants next. All draws are keyed by the number of the operation: a client that got
+//! stuck longer, or once less, asks the same questions.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use sisyphus::{
+    history::{Call, Outcome},
+    rng::Rng,
+    types::NodeId,
+};
+
+use crate::{
+    draw::{Stream, draw},
+    plan::{Plan, Workload},
+};
+
+const THINK: Stream = Stream::new("think");
+const CALL: Stream = Stream::new("call");
+const ATTEMPT: Stream = Stream::new("attempt");
+const HABIT: Stream = Stream::new("habit");
+
+/// Decides for one client.
+pub(super) struct Chooser {
+    seed: u64,
+    nodes: u64,
+    workload: Workload,
+    client: u64,
+    /// What the client has last seen of each key; what it expects when it swaps.
+    seen: BTreeMap<Bytes, Option<Bytes>>,
+}
+
+impl Chooser {
+    pub fn new(plan: &Plan, client: u64) -> Self {
+        Chooser {
+            seed: plan.seed,
+            nodes: plan.nodes,
+            workload: plan.workload.clone(),
+            client,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the client gives its writes an identity. Three of four do.
+    pub fn has_identity(&self) -> bool {
+        self.rng(HABIT, 0).chance(0.75)
+    }
+
+    /// How long it waits before this operation, in milliseconds.
+    pub fn think(&self, operation: u64) -> u64 {
+        self.rng(THINK, operation)
+            .between(0, self.workload.think_ms_max)
+    }
+
+    /// What it asks.
+    pub fn call(&self, operation: u64) -> Call {
+        let mut rng = self.rng(CALL, operation);
+        let Workload {
+            puts,
+            gets,
+            deletes,
+            swaps,
+            ..
+        } = self.workload;
+        let kind = rng.below(puts + gets + deletes + swaps);
+        let key = key(rng.below(self.workload.keys));
+        let value = self.value(operation, &mut rng);
+        if kind < puts {
+            Call::Put { key, value }
+        } else if kind < puts + gets {
+            Call::Get { key }
+        } else if kind < puts + gets + deletes {
+            Call::Delete { key }
+        } else {
+            Call::CompareAndSet {
+                expected: self.seen.get(&key).cloned().flatten(),
+                key,
+                new: value,
+            }
+        }
+    }
+
+    /// Whom this attempt of an operation goes to, and whether its answer gets lost.
+    pub fn attempt(&self, operation: u64, attempt: u64) -> (NodeId, bool) {
+        let mut rng = draw(self.seed, ATTEMPT.at(self.client).at(operation), attempt);
+        let node = NodeId(rng.between(1, self.nodes));
+        let lost = rng.below(1_000_000) < u64::from(self.workload.lost_answer_ppm);
+        (node, lost)
+    }
+
+    /// Remembers what an answer told about a key.
+    pub fn learn(&mut self, call: &Call, outcome: &Outcome) {
+        let now = match (call, outcome) {
+            (Call::Put { value, .. }, _) => Some(value.clone()),
+            (
+                Call::CompareAndSet { new, .. },
+                Outcome::CompareAndSet {
+                    succeeded: true, ..
+                },
+            ) => Some(new.clone()),
+            (Call::Get { .. }, Outcome::Get { seen, .. }) => {
+                seen.as_ref().map(|seen| seen.value.clone())
+            }
+            (Call::Delete { .. }, _) => None,
+            _ => return,
+        };
+        self.seen.insert(call.key().clone(), now);
+    }
+
+    /// A value that nobody else writes: who wrote it and when, padded with dots.
+    fn value(&self, operation: u64, rng: &mut Rng) -> Bytes {
+        let mut value = format!("{}.{operation}", self.client);
+        let length = rng.between(0, self.workload.value_bytes_max) as usize;
+        while value.len() < length {
+            value.push('.');
+        }
+        value.into()
+    }
+
+    fn rng(&self, stream: Stream, operation: u64) -> Rng {
+        draw(self.seed, stream.at(self.client), operation)
+    }
+}
+
+/// The key with this number.
+pub(crate) fn key(number: u64) -> Bytes {
+    format!("k{number}").into()
+}

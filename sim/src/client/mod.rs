@@ -1,0 +1,183 @@
+//! Clients: they ask, wait, doubt, ask again, and write down what they saw.
+//!
+//! A client has one operation under way at a time and sends it to a node of its choice, a new one
+//! for every attempt. What it hears is one of three things, and it believes no more than that:
+//! done; certainly not done; or nothing certain. A write may carry an identity (client, sequence),
+//! with which it can be sent again after an uncertain end without being done twice; without
+//! one it must stay uncertain. Answers may get lost on the way back.
+//!
+//! Values are unique, so that a read tells which write it saw. The keys are few, so that clients get
+//! into each other's way.
+//!
+//! * [`choice`]: what to ask next, drawn from (seed, client, number of the operation).
+//! * [`ask`]: how to ask it over gRPC, and what the answer means.
+
+mod ask;
+mod choice;
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use sisyphus::{
+    history::{Call, OpId, Outcome},
+    types::{NodeId, RequestId},
+};
+
+pub(crate) use ask::{Asker, Trouble};
+use choice::Chooser;
+pub(crate) use choice::key;
+
+use crate::{
+    draw::{Stream, draw, fingerprint},
+    trace::Source,
+    world::World,
+};
+
+/// The pause before an operation is sent again, in milliseconds.
+const RETRY_MS: u64 = 20;
+
+/// The identities of sessions.
+const SESSION: Stream = Stream::new("session");
+
+/// One client of the workload.
+pub(crate) struct Client {
+    world: Arc<World>,
+    number: u64,
+    asker: Asker,
+    chooser: Chooser,
+    /// The session's id and the number of its latest request; none if the client has no identity.
+    session: Option<RequestId>,
+    /// How many sessions it has begun.
+    sessions: u64,
+}
+
+impl Client {
+    pub fn new(world: Arc<World>, number: u64) -> Self {
+        let chooser = Chooser::new(&world.plan, number);
+        let mut client = Client {
+            asker: Asker::new(&world.plan),
+            chooser,
+            session: None,
+            sessions: 0,
+            world,
+            number,
+        };
+        if client.chooser.has_identity() {
+            client.begin_session();
+        }
+        client
+    }
+
+    /// Asks until the plan's operations are done, or its time is over.
+    pub async fn run(mut self) {
+        for operation in 1..=self.world.plan.workload.operations {
+            let pause = self.chooser.think(operation);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let over = self.world.now_us() / 1_000 >= self.world.plan.safety_ms;
+            if over || self.world.is_over() {
+                return;
+            }
+            let call = self.chooser.call(operation);
+            self.operation(operation, call).await;
+        }
+    }
+
+    /// One operation, from the first attempt to what the client believes in the end.
+    async fn operation(&mut self, operation: u64, call: Call) {
+        let now = self.world.now_us();
+        self.note("asks", fingerprint(call.key()), || json!(call.to_string()));
+        let op = self.world.recorder.invoke(self.number, now, call.clone());
+        let result = self.attempts(operation, &call).await;
+        if let Ok(outcome) = &result {
+            self.chooser.learn(&call, outcome);
+        }
+        self.conclude(op, &call, result);
+    }
+
+    async fn attempts(&mut self, operation: u64, call: &Call) -> Result<Outcome, Trouble> {
+        let is_read = matches!(call, Call::Get { .. });
+        let request = match is_read {
+            true => None,
+            false => self.next_request(),
+        };
+        let mut in_doubt = None;
+        for attempt in 0..=self.world.plan.workload.retries {
+            let (node, is_lost) = self.chooser.attempt(operation, attempt);
+            let asked = self.asker.ask(node, call, request).await;
+            let result = match asked {
+                Ok(_) if is_lost => Err(Trouble::Unknown("the answer was lost".to_owned())),
+                asked => asked,
+            };
+            self.note("hears", node.0, || json!(heard(node, &result)));
+            match result {
+                Ok(outcome) => return Ok(outcome),
+                Err(Trouble::Unknown(why)) => {
+                    in_doubt = Some(why);
+                    if request.is_none() && !is_read {
+                        break;
+                    }
+                }
+                // The session cannot tell any more what became of its request.
+                Err(Trouble::Session(why)) => {
+                    in_doubt = Some(why);
+                    self.begin_session();
+                    break;
+                }
+                Err(Trouble::NotDone(_)) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+        Err(match in_doubt {
+            Some(why) if !is_read => Trouble::Unknown(why),
+            _ => Trouble::NotDone("gave up".to_owned()),
+        })
+    }
+
+    fn conclude(&self, op: OpId, call: &Call, result: Result<Outcome, Trouble>) {
+        let (recorder, number) = (&self.world.recorder, self.number);
+        let now = self.world.now_us();
+        let key = fingerprint(call.key());
+        match result {
+            Ok(outcome) => {
+                self.note("done", key, || json!(outcome.to_string()));
+                recorder.ok(number, op, now, outcome);
+            }
+            Err(Trouble::NotDone(why)) => {
+                self.note("not-done", key, || json!(why));
+                recorder.fail(number, op, now, why);
+            }
+            Err(Trouble::Unknown(why) | Trouble::Session(why)) => {
+                self.note("unknown", key, || json!(why));
+                recorder.unknown(number, op, now, why);
+            }
+        }
+    }
+
+    fn begin_session(&mut self) {
+        self.sessions += 1;
+        let stream = SESSION.at(self.number);
+        let client = draw(self.world.plan.seed, stream, self.sessions).next_u64();
+        self.session = Some(RequestId {
+            client,
+            sequence: 0,
+        });
+    }
+
+    fn next_request(&mut self) -> Option<RequestId> {
+        let session = self.session.as_mut()?;
+        session.sequence += 1;
+        Some(*session)
+    }
+
+    fn note(&self, kind: &str, number: u64, detail: impl FnOnce() -> serde_json::Value) {
+        let source = Source::Client(self.number);
+        self.world.note(source, kind, &[number], detail);
+    }
+}
+
+fn heard(node: NodeId, result: &Result<Outcome, Trouble>) -> String {
+    match result {
+        Ok(outcome) => format!("{node}: {outcome}"),
+        Err(trouble) => format!("{node}: {trouble}"),
+    }
+}

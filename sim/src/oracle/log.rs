@@ -1,0 +1,101 @@
+//! One replica's log as its events tell it: what is durable, by index.
+
+use std::collections::BTreeMap;
+
+use sisyphus::{
+    raft::{Entry, HardState},
+    types::{Index, LogPosition, Term},
+};
+
+/// What a replica has on its disk, if its events are true.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DurableLog {
+    /// Term and vote.
+    pub hard_state: HardState,
+    /// The entry before the first one kept.
+    pub base: LogPosition,
+    terms: BTreeMap<Index, Term>,
+    /// The last entry in the newest snapshot that the state machine holds durably. The log may still
+    /// have to begin anew after it; at a restart it will.
+    installed: Index,
+}
+
+impl DurableLog {
+    /// The log that a node starts with.
+    pub fn restored(hard_state: HardState, base: LogPosition, entries: &[Entry]) -> Self {
+        let mut log = DurableLog {
+            hard_state,
+            base,
+            ..DurableLog::default()
+        };
+        log.put(entries);
+        log
+    }
+
+    /// Takes a durable batch in.
+    pub fn persisted(
+        &mut self,
+        hard_state: Option<HardState>,
+        reset: Option<LogPosition>,
+        entries: &[Entry],
+    ) {
+        self.hard_state = hard_state.unwrap_or(self.hard_state);
+        if let Some(base) = reset {
+            self.base = base;
+            self.terms.clear();
+        }
+        if let Some(first) = entries.first() {
+            self.terms.split_off(&first.at.index);
+            self.put(entries);
+        }
+    }
+
+    fn put(&mut self, entries: &[Entry]) {
+        (self.terms).extend(entries.iter().map(|entry| (entry.at.index, entry.at.term)));
+    }
+
+    /// A snapshot up to `index` is durable.
+    pub fn installed(&mut self, index: Index) {
+        self.installed = self.installed.max(index);
+    }
+
+    /// The last index that the disk vouches for, in the log or in the state machine.
+    pub fn last(&self) -> Index {
+        let last = self.terms.last_key_value();
+        let last = last.map_or(self.base.index, |(index, _)| *index);
+        last.max(self.installed)
+    }
+
+    /// The term of the entry at `index`, if it is kept or the base.
+    pub fn term(&self, index: Index) -> Option<Term> {
+        match index == self.base.index {
+            true => Some(self.base.term),
+            false => self.terms.get(&index).copied(),
+        }
+    }
+
+    /// The first entry of this log that `later` lacks, without a newer leader having replaced it
+    /// and without a snapshot covering it.
+    pub fn lost_in(&self, later: &DurableLog) -> Option<LogPosition> {
+        if self.term(later.base.index) != Some(later.base.term)
+            && later.base.index > self.base.index
+        {
+            // The log began anew at a snapshot that it did not lead up to.
+            return None;
+        }
+        for (index, term) in self.terms.range(later.base.index + 1..) {
+            match later.term(*index) {
+                Some(found) if found == *term => {}
+                // From here on the log is another leader's.
+                Some(found) if found > *term => return None,
+                _ => {
+                    return Some(LogPosition {
+                        index: *index,
+                        term: *term,
+                    });
+                }
+            }
+        }
+        None
+    }
+}

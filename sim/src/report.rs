@@ -1,0 +1,115 @@
+//! What is said about a run that failed, and what is kept of it.
+
+use std::{fmt::Write, io, path::PathBuf};
+
+use crate::{plan::Plan, run::run, world::Outcome};
+
+/// How many of the last events tell the story.
+const STORY_LINES: usize = 25;
+
+/// Where failures are kept, one directory a seed; as it is said, and as it is found from anywhere.
+const PLACE: &str = "target/sim";
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Repeats a failed run with its lines on, saves its plan and its trace, and says what happened.
+pub fn report(plan: &Plan, outcome: &Outcome) -> String {
+    let again = run(plan, true);
+    let mut text = summary(plan, outcome);
+    if again.hash != outcome.hash {
+        let _ = writeln!(
+            text,
+            "  A second run of the plan is different: DET does not hold."
+        );
+        text += &parting(&again.lines, &run(plan, true).lines);
+    }
+    let _ = writeln!(text, "  Its last events (us, who, what):");
+    for line in story(&again.lines) {
+        let _ = writeln!(text, "    {}", without_padding(line));
+    }
+    match save(plan, &again.lines) {
+        Ok(place) => {
+            let _ = writeln!(text, "  Plan and trace are in {}/", place.display());
+        }
+        Err(error) => {
+            let _ = writeln!(text, "  Plan and trace could not be saved: {error}");
+        }
+    }
+    let _ = writeln!(text, "  Repeat it: cargo sim replay {} --trace", plan.seed);
+    text
+}
+
+/// Where two runs of one plan part, if these two do.
+fn parting(one: &[String], other: &[String]) -> String {
+    let pairs = one.iter().zip(other).enumerate();
+    let mut differing = pairs.filter(|(_, (a, b))| a != b);
+    differing.next().map_or(String::new(), |(at, (a, b))| {
+        let before = &one[at.saturating_sub(1)];
+        format!("  Two runs part at event {at}, after\n    {before}\n  one:\n    {a}\n  other:\n    {b}\n")
+    })
+}
+
+/// The verdict on a failed run, in a few lines.
+pub fn summary(plan: &Plan, outcome: &Outcome) -> String {
+    let Some(violation) = &outcome.violation else {
+        return String::new();
+    };
+    let mut text = format!("seed {} FAILED, oracle {}\n", plan.seed, violation.oracle);
+    for line in violation.what.lines() {
+        let _ = writeln!(text, "  {}", without_padding(line));
+    }
+    let _ = writeln!(
+        text,
+        "  {} nodes, {} clients, {} of {} faults struck, {} ms simulated",
+        plan.nodes,
+        plan.workload.clients,
+        outcome.faults,
+        plan.faults.len(),
+        outcome.simulated_ms,
+    );
+    text
+}
+
+/// Values are padded with dots to their length: one is enough for the eye.
+fn without_padding(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for letter in line.chars() {
+        if letter != '.' || !text.ends_with('.') {
+            text.push(letter);
+        }
+    }
+    text
+}
+
+/// The last lines before the violation, without the noise of heartbeats and page caches.
+fn story(lines: &[String]) -> Vec<&str> {
+    const NOISE: [&str; 7] = [
+        "heartbeat",
+        "alive",
+        "\"received\"",
+        "\"wrote\"",
+        "\"syncing\"",
+        "\"synced\"",
+        "\"renamed\"",
+    ];
+    let end = lines.iter().position(|line| line.contains("\"violation\""));
+    let lines = &lines[..end.map_or(lines.len(), |end| end + 1)];
+    let told = lines
+        .iter()
+        .rev()
+        .map(String::as_str)
+        .filter(|line| !NOISE.iter().any(|noise| line.contains(noise)))
+        .take(STORY_LINES);
+    let mut told: Vec<&str> = told.collect();
+    told.reverse();
+    told
+}
+
+#[expect(clippy::disallowed_methods, reason = "reports go to the real disk")]
+fn save(plan: &Plan, lines: &[String]) -> io::Result<PathBuf> {
+    let name = PathBuf::from(PLACE).join(plan.seed.to_string());
+    let place = PathBuf::from(ROOT).join(&name);
+    std::fs::create_dir_all(&place)?;
+    std::fs::write(place.join("plan.json"), plan.to_json())?;
+    std::fs::write(place.join("trace.jsonl"), lines.join("\n") + "\n")?;
+    Ok(name)
+}

@@ -1,0 +1,189 @@
+//! After the faults: everything is healed, and now the cluster has no excuse left.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use sisyphus::{
+    history::{Call, Outcome, Recorder, What},
+    node::Status,
+    types::{NodeId, Revision},
+};
+
+use super::{Tally, World};
+use crate::{
+    client::{Asker, Trouble, key},
+    oracle::{Violation, check_final, lin},
+    plan::CLIENTS_MAX,
+};
+
+/// How often the world looks whether the cluster is well again, in milliseconds.
+const LOOK_MS: u64 = 20;
+
+/// The client that asks the last questions; not one of the workload.
+pub(super) const LAST_CLIENT: u64 = CLIENTS_MAX + 1;
+
+/// The key that is written on every node when all is healed; not one of the workload's.
+const LAST_KEY: &[u8] = b"last";
+
+impl World {
+    /// Heals everything, and demands what a healthy cluster owes. Runs on a client's machine.
+    pub(super) async fn finish(self: Arc<Self>) -> Result<(), Violation> {
+        self.heal();
+        let deadline = self.now_us() + self.plan.liveness_ms * 1_000;
+        for node in self.plan.node_ids() {
+            self.write_on(node, deadline).await?;
+        }
+        self.agree(deadline).await?;
+        let last = self.read_all(deadline).await?;
+        self.judge(&last)
+    }
+
+    /// A write through `node` succeeds before the deadline.
+    async fn write_on(&self, node: NodeId, deadline: u64) -> Result<(), Violation> {
+        let call = Call::Put {
+            key: Bytes::from_static(LAST_KEY),
+            value: node.to_string().into(),
+        };
+        let outcome = self.insist(node, call, deadline).await;
+        outcome.map(|_| ())
+    }
+
+    /// Asks `node` until it answers, or the deadline passes.
+    async fn insist(&self, node: NodeId, call: Call, deadline: u64) -> Result<Outcome, Violation> {
+        loop {
+            let last_trouble = match self.ask_last(node, &call).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(trouble) => trouble,
+            };
+            self.check_servers()?;
+            if self.now_us() > deadline {
+                let standing = self.standing();
+                let what = format!(
+                    "all is healed, and {node} does not answer `{call}`: {last_trouble}; {standing}"
+                );
+                return Err(Violation::new("LIVE", what));
+            }
+            tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        }
+    }
+
+    async fn ask_last(&self, node: NodeId, call: &Call) -> Result<Outcome, Trouble> {
+        let op = self
+            .recorder
+            .invoke(LAST_CLIENT, self.now_us(), call.clone());
+        let result = Asker::new(&self.plan).ask(node, call, None).await;
+        let now = self.now_us();
+        match &result {
+            Ok(outcome) => self.recorder.ok(LAST_CLIENT, op, now, outcome.clone()),
+            Err(trouble) => self
+                .recorder
+                .unknown(LAST_CLIENT, op, now, trouble.to_string()),
+        }
+        result
+    }
+
+    /// All replicas reach the same index; that they have the same state there, SMS has seen.
+    async fn agree(&self, deadline: u64) -> Result<(), Violation> {
+        loop {
+            self.check_servers()?;
+            let statuses = self.statuses();
+            if statuses.len() == self.plan.nodes as usize && is_settled(&statuses) {
+                return Ok(());
+            }
+            if self.now_us() > deadline {
+                let what = format!(
+                    "all is healed, and replicas do not agree: {}",
+                    self.standing()
+                );
+                return Err(Violation::new("LIVE", what));
+            }
+            tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        }
+    }
+
+    /// Reads every key, each from another node.
+    async fn read_all(
+        &self,
+        deadline: u64,
+    ) -> Result<BTreeMap<Bytes, Option<Revision>>, Violation> {
+        let mut last = BTreeMap::new();
+        let nodes: Vec<NodeId> = self.plan.node_ids().collect();
+        for (number, node) in (0..self.plan.workload.keys).zip(nodes.iter().cycle()) {
+            let key = key(number);
+            let call = Call::Get { key: key.clone() };
+            if let Outcome::Get { seen, .. } = self.insist(*node, call, deadline).await? {
+                last.insert(key, seen.and_then(|seen| seen.mod_revision));
+            }
+        }
+        Ok(last)
+    }
+
+    /// The oracles of the end.
+    fn judge(&self, last: &BTreeMap<Bytes, Option<Revision>>) -> Result<(), Violation> {
+        self.hub.lock().panel.dur.end(self.plan.node_ids())?;
+        let history = self.recorder.history();
+        let history = history.map_err(|error| Violation::new("LIN", error.to_string()))?;
+        check_final(&history, last)?;
+        lin::check_history(&history)
+    }
+
+    /// No server has given up.
+    fn check_servers(&self) -> Result<(), Violation> {
+        if let Some(violation) = self.hub.lock().violation.clone() {
+            return Err(violation);
+        }
+        for status in self.statuses() {
+            if let Some(reason) = &status.failure {
+                let what = format!("{} has stopped serving: {reason}", status.node);
+                return Err(Violation::new("PAN", what));
+            }
+        }
+        Ok(())
+    }
+
+    fn statuses(&self) -> Vec<Status> {
+        let hosts = self.plan.node_ids().filter_map(|node| self.host(node));
+        hosts.map(|host| host.status()).collect()
+    }
+
+    /// How all nodes stand, in a line.
+    fn standing(&self) -> String {
+        let all = self.statuses();
+        let nodes = all.iter().flat_map(|status| {
+            status.shards.iter().map(|shard| {
+                let raft = &shard.raft;
+                format!(
+                    "{} is {:?} in term {} (last {}, commit {}, applied {})",
+                    status.node, raft.role, raft.term, raft.last, raft.commit, raft.applied
+                )
+            })
+        });
+        nodes.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Whether all replicas have applied all there is.
+fn is_settled(statuses: &[Status]) -> bool {
+    let mut shards = statuses.iter().flat_map(|status| &status.shards);
+    let Some(first) = shards.next().map(|shard| shard.raft.last.index) else {
+        return false;
+    };
+    let applied = statuses.iter().flat_map(|status| &status.shards);
+    applied
+        .map(|shard| (shard.raft.last.index, shard.raft.applied))
+        .all(|ends| ends == (first, first))
+}
+
+/// Counts operations by how they ended.
+pub(super) fn tally(recorder: &Recorder) -> Tally {
+    let mut tally = Tally::default();
+    for event in recorder.events() {
+        match event.what {
+            What::Invoke(_) => {}
+            What::Ok(_) => tally.done += 1,
+            What::Fail(_) => tally.failed += 1,
+            What::Unknown(_) => tally.unknown += 1,
+        }
+    }
+    tally
+}

@@ -1,0 +1,125 @@
+//! Starting and ending processes.
+
+use std::sync::Arc;
+
+use madsim::task::NodeId as Machine;
+use sisyphus::{env::Clock, node::Host, types::NodeId};
+
+use super::{World, server};
+
+/// One node, up or down.
+#[derive(Default)]
+pub(super) struct Life {
+    /// Madsim's name for it.
+    machine: Option<Machine>,
+    /// Counts its processes; odd ones live.
+    incarnation: u64,
+    /// How many faults keep it down.
+    held_down: u32,
+    /// How far its clock is off: (milliseconds, millionths).
+    pub bend: (i64, i64),
+    pub clock: Option<Clock>,
+    pub host: Option<Host>,
+}
+
+impl Life {
+    fn is_up(&self) -> bool {
+        self.incarnation % 2 == 1
+    }
+}
+
+impl World {
+    /// Creates all nodes; their processes start.
+    pub(super) fn start_servers(self: &Arc<Self>) {
+        for node in self.plan.node_ids() {
+            let life = Life {
+                incarnation: 1,
+                ..Life::default()
+            };
+            self.lives.lock().insert(node, life);
+            let world = self.clone();
+            let builder = self.handle.create_node().name(node.to_string());
+            let machine = builder
+                .ip(server::address(node).ip())
+                .init(move || server::run(world.clone(), node))
+                .build();
+            self.life(node, |life| life.machine = Some(machine.id()));
+        }
+    }
+
+    /// Whether this process of `node` is the running one.
+    pub(super) fn is_alive(&self, node: NodeId, incarnation: u64) -> bool {
+        self.life(node, |life| life.is_up() && life.incarnation == incarnation)
+    }
+
+    /// The number of the running process of `node`.
+    pub(super) fn incarnation(&self, node: NodeId) -> u64 {
+        self.life(node, |life| life.incarnation)
+    }
+
+    /// Ends the process of `node`, if it runs. May be called from within that process: it is cut
+    /// off from disk and network at once, and its tasks are gone at their next await.
+    pub(super) fn stop(&self, node: NodeId) {
+        let (was_up, machine, gone) = self.life(node, |life| {
+            let was_up = life.is_up();
+            life.incarnation += u64::from(was_up);
+            (was_up, life.machine, (life.host.take(), life.clock.take()))
+        });
+        if was_up {
+            self.drives[&node].stop();
+            let inbound = self.net.stop(node);
+            // What the process owns must not be dropped while it is the one that calls.
+            self.nemesis.bury(Box::new((gone, inbound)));
+            self.handle
+                .kill(machine.expect("a node that ran was created"));
+        }
+    }
+
+    /// Keeps `node` down until it is let up as often.
+    pub(super) fn hold_down(&self, node: NodeId) {
+        self.stop(node);
+        self.life(node, |life| life.held_down += 1);
+    }
+
+    /// Lets `node` start again, unless another fault keeps it down.
+    pub(super) fn let_up(&self, node: NodeId) {
+        let (starts, machine) = self.life(node, |life| {
+            life.held_down = life.held_down.saturating_sub(1);
+            let starts = life.held_down == 0 && !life.is_up();
+            life.incarnation += u64::from(starts);
+            (starts, life.machine)
+        });
+        if starts {
+            self.handle
+                .restart(machine.expect("a node that is down was created"));
+        }
+    }
+
+    /// Stops the process of `node` in its tracks.
+    pub(super) fn pause(&self, node: NodeId) {
+        if let Some(machine) = self.life(node, |life| life.machine) {
+            self.handle.pause(machine);
+        }
+    }
+
+    /// Lets it go on.
+    pub(super) fn resume(&self, node: NodeId) {
+        if let Some(machine) = self.life(node, |life| life.machine) {
+            self.handle.resume(machine);
+        }
+    }
+
+    /// Bends the clock of `node`, now and after restarts.
+    pub(super) fn bend(&self, node: NodeId, offset_ms: i64, drift_ppm: i64) {
+        self.life(node, |life| life.bend = (offset_ms, drift_ppm));
+        if let Some(clock) = self.clock(node) {
+            clock.bend(offset_ms, drift_ppm);
+        }
+    }
+
+    /// Looks at a node's life, or changes it.
+    pub(super) fn life<T>(&self, node: NodeId, look: impl FnOnce(&mut Life) -> T) -> T {
+        let mut lives = self.lives.lock();
+        look(lives.get_mut(&node).expect("a node of the plan"))
+    }
+}

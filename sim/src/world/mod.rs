@@ -1,0 +1,223 @@
+//! The world of one run: servers, disks, links, clocks, clients, and what befalls them.
+//!
+//! ```text
+//!   clients (c1, c2, …)                 nemesis: strikes, mends, heals
+//!      | gRPC over madsim's network        |            ^
+//!      v                                   v            | moments
+//!   n1: service → gateway → host       kill, pause, cut, lose power, …
+//!          |          |       \            |            |
+//!        SimDisk    SimNet   Clock <-------+      [`Hub`]: journal, oracles,
+//!          \__________\________\__________________> counts of events
+//! ```
+//!
+//! * [`Hub`] hears of every event, mixes it into the run's hash, shows it to the oracles, and counts
+//!   it, because faults may wait for the n-th of a kind.
+//! * [`Nemesis`] carries faults out. One that waits for an event strikes *within* the event: the node
+//!   is dead before it runs on.
+//! * [`lives`] starts and ends processes. A crash is always a kill, then a start, in one helper,
+//!   because madsim does not clean up after a restart by itself.
+//! * [`server`] is the node's process: the product's own host, gateway and gRPC services.
+//! * [`finish`] heals the world, demands that it serves again and agrees, and asks the last questions.
+//!
+//! Everything happens on one thread, on madsim's virtual time. No lock is held while the product is
+//! called, except the hub's, and the product is never called from the hub.
+
+mod finish;
+mod hub;
+mod lives;
+mod nemesis;
+mod server;
+mod watch;
+
+pub(crate) use server::address;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use madsim::runtime::{Handle, NodeHandle};
+use parking_lot::Mutex;
+use serde_json::json;
+use sisyphus::{env::Clock, history::Recorder, node::Host, types::NodeId};
+use tokio::time::Instant;
+
+use self::{hub::Hub, lives::Life, nemesis::Nemesis};
+use crate::{
+    client::Client, disk::Drive, net::SimNet, oracle::Violation, plan::Plan, trace::Source,
+};
+
+/// What a run leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The number that stands for everything that happened.
+    pub hash: u64,
+    /// How many events that were.
+    pub events: u64,
+    /// What must not have happened and did.
+    pub violation: Option<Violation>,
+    /// The clients' operations that were done, that were certainly not, and that nobody knows about.
+    pub operations: Tally,
+    /// How many faults struck.
+    pub faults: u64,
+    /// The virtual time that it took, in milliseconds.
+    pub simulated_ms: u64,
+    /// The events as JSON lines, if asked for.
+    pub lines: Vec<String>,
+}
+
+/// Operations by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Done.
+    pub done: u64,
+    /// Certainly not done.
+    pub failed: u64,
+    /// Either.
+    pub unknown: u64,
+}
+
+/// Everything there is. Shared by the tasks of one run.
+pub(crate) struct World {
+    pub plan: Plan,
+    handle: Handle,
+    started: Instant,
+    pub net: SimNet,
+    pub recorder: Recorder,
+    drives: BTreeMap<NodeId, Drive>,
+    hub: Mutex<Hub>,
+    lives: Mutex<BTreeMap<NodeId, Life>>,
+    nemesis: Nemesis,
+}
+
+/// Runs `plan`. Must be called on the main task of a fresh madsim runtime.
+pub(crate) async fn run(plan: &Plan, lines: bool) -> Outcome {
+    let world = World::new(plan.clone(), lines);
+    world.start_servers();
+    madsim::task::spawn(world.net.clone().pump());
+    madsim::task::spawn(world.clone().unleash());
+    world.note_phase("safety");
+    world.run_clients().await;
+    world.note_phase("liveness");
+    let judge = world.client_node(finish::LAST_CLIENT);
+    let verdict = judge.spawn(world.clone().finish()).await;
+    let violation = verdict.expect("nobody ends the judge").err();
+    let outcome = world.outcome(violation);
+    world.end().await;
+    outcome
+}
+
+impl World {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the world's clock is virtual here"
+    )]
+    fn new(plan: Plan, lines: bool) -> Arc<Self> {
+        Arc::new_cyclic(|world| {
+            let drive = |node| {
+                let hook = watch::disk_hook(world.clone(), node);
+                (node, Drive::new(plan.seed, node, plan.disk, hook))
+            };
+            World {
+                handle: Handle::current(),
+                started: Instant::now(),
+                net: SimNet::new(plan.seed, plan.link),
+                recorder: Recorder::in_memory(),
+                drives: plan.node_ids().map(drive).collect(),
+                hub: Mutex::new(Hub::new(&plan, lines)),
+                lives: Mutex::default(),
+                nemesis: Nemesis::new(&plan),
+                plan,
+            }
+        })
+    }
+
+    /// Microseconds since the run began.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the world's clock is virtual here"
+    )]
+    pub fn now_us(&self) -> u64 {
+        Instant::now().duration_since(self.started).as_micros() as u64
+    }
+
+    /// Takes note of something that is not a replica's event.
+    pub fn note(
+        &self,
+        source: Source,
+        kind: &str,
+        numbers: &[u64],
+        detail: impl FnOnce() -> serde_json::Value,
+    ) {
+        let now = self.now_us();
+        self.hub
+            .lock()
+            .journal
+            .note(now, source, kind, numbers, detail);
+    }
+
+    /// Takes note of a contradiction; the first one is the run's verdict.
+    pub fn accuse(&self, violation: Violation) {
+        let now = self.now_us();
+        self.hub.lock().accuse(now, violation);
+    }
+
+    /// Whether something has gone wrong already.
+    pub fn is_over(&self) -> bool {
+        self.hub.lock().violation.is_some()
+    }
+
+    fn note_phase(&self, name: &str) {
+        self.note(Source::World, name, &[], || json!({}));
+    }
+
+    /// Lets all clients run until they are done or the time is over.
+    async fn run_clients(self: &Arc<Self>) {
+        let clients: Vec<_> = (1..=self.plan.workload.clients)
+            .map(|number| {
+                let node = self.client_node(number);
+                node.spawn(Client::new(self.clone(), number).run())
+            })
+            .collect();
+        for client in clients {
+            // A client never panics on an answer; if it is gone, the run is over anyway.
+            let _ = client.await;
+        }
+    }
+
+    /// A machine of its own for a client.
+    pub fn client_node(&self, number: u64) -> NodeHandle {
+        let builder = self.handle.create_node().name(format!("c{number}"));
+        builder.ip([10, 0, 1, number as u8].into()).build()
+    }
+
+    fn outcome(&self, violation: Option<Violation>) -> Outcome {
+        let mut hub = self.hub.lock();
+        Outcome {
+            hash: hub.journal.hash(),
+            events: hub.journal.events(),
+            // What an oracle saw on the way comes before what is missing at the end.
+            violation: hub.violation.take().or(violation),
+            operations: finish::tally(&self.recorder),
+            faults: self.nemesis.struck(),
+            simulated_ms: self.now_us() / 1_000,
+            lines: hub.journal.take_lines(),
+        }
+    }
+
+    /// Ends all processes and gives their tasks the time to go; else the runtime leaks them.
+    async fn end(&self) {
+        for node in self.plan.node_ids() {
+            self.stop(node);
+        }
+        self.hub.lock().disarm();
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+
+    /// The running process of `node`, once it serves.
+    fn host(&self, node: NodeId) -> Option<Host> {
+        self.lives.lock().get(&node)?.host.clone()
+    }
+
+    /// The clock of `node`, while it runs.
+    fn clock(&self, node: NodeId) -> Option<Clock> {
+        self.lives.lock().get(&node)?.clock.clone()
+    }
+}

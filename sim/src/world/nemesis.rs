@@ -1,0 +1,273 @@
+//! Carries faults out, and takes them back.
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use serde_json::json;
+use sisyphus::types::NodeId;
+use tokio::sync::Notify;
+
+use super::World;
+use crate::{
+    plan::{Cut, Fault, Plan, Until, What, When, Who},
+    trace::Source,
+};
+
+/// What is under way.
+pub(super) struct Nemesis {
+    state: Mutex<State>,
+    /// Rung when something has to be done earlier than expected.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// What is to be done, by time in microseconds.
+    agenda: BTreeMap<(u64, Task), ()>,
+    /// Faults that have struck and are not over, with those whom they struck.
+    active: BTreeMap<usize, Vec<NodeId>>,
+    struck: u64,
+    healed: bool,
+    /// What dead processes left, to be dropped where no process is running.
+    graveyard: Vec<Box<dyn Any + Send>>,
+}
+
+/// Something to be done about the fault at a place in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    Strike(usize),
+    Mend(usize),
+}
+
+impl Nemesis {
+    pub fn new(plan: &Plan) -> Self {
+        let mut state = State::default();
+        for (place, fault) in plan.faults.iter().enumerate() {
+            if let When::At { ms } = fault.when {
+                state.agenda.insert((ms * 1_000, Task::Strike(place)), ());
+            }
+        }
+        Nemesis {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
+    /// How many faults have struck.
+    pub fn struck(&self) -> u64 {
+        self.state.lock().struck
+    }
+
+    /// Keeps what a dead process owned until it can be dropped safely.
+    pub fn bury(&self, remains: Box<dyn Any + Send>) {
+        self.state.lock().graveyard.push(remains);
+        self.changed.notify_one();
+    }
+
+    fn take_due(&self, now_us: u64) -> Option<Task> {
+        let mut state = self.state.lock();
+        let entry = state.agenda.first_entry()?;
+        (entry.key().0 <= now_us).then(|| entry.remove_entry().0.1)
+    }
+
+    fn next_due(&self) -> Option<u64> {
+        self.state.lock().agenda.keys().next().map(|(due, _)| *due)
+    }
+
+    fn take_graveyard(&self) -> Vec<Box<dyn Any + Send>> {
+        std::mem::take(&mut self.state.lock().graveyard)
+    }
+}
+
+impl World {
+    /// Does what is on the agenda, when its time has come. Runs on a node that never fails.
+    pub(super) async fn unleash(self: Arc<Self>) {
+        loop {
+            drop(self.nemesis.take_graveyard());
+            let now = self.now_us();
+            while let Some(task) = self.nemesis.take_due(now) {
+                match task {
+                    Task::Strike(place) => self.strike(place, None),
+                    Task::Mend(place) => self.mend(place),
+                }
+            }
+            let next = self.nemesis.next_due().unwrap_or(now + 1_000_000_000);
+            let wait = Duration::from_micros(next.saturating_sub(now));
+            tokio::select! {
+                biased;
+                () = self.nemesis.changed.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// The fault at `place` of the plan strikes now, on `struck`'s event if there is one.
+    pub(super) fn strike(&self, place: usize, struck: Option<NodeId>) {
+        let fault = &self.plan.faults[place];
+        let nodes = self.resolve(who(&fault.what), struck);
+        {
+            let mut state = self.nemesis.state.lock();
+            if state.healed || nodes.is_empty() {
+                return;
+            }
+            state.struck += 1;
+            state.active.insert(place, nodes.clone());
+            if let Until::After { ms } = fault.until {
+                let due = self.now_us() + ms * 1_000;
+                state.agenda.insert((due, Task::Mend(place)), ());
+            }
+        }
+        self.note_fault("fault", place, fault, &nodes);
+        self.inflict(place, &fault.what, &nodes);
+        self.nemesis.changed.notify_one();
+    }
+
+    /// The fault at `place` is over.
+    fn mend(&self, place: usize) {
+        let Some(nodes) = self.nemesis.state.lock().active.remove(&place) else {
+            return;
+        };
+        let fault = &self.plan.faults[place];
+        self.note_fault("mended", place, fault, &nodes);
+        self.undo(place, &fault.what, &nodes);
+    }
+
+    /// Everything is over, and nothing more strikes.
+    pub(super) fn heal(&self) {
+        self.hub.lock().disarm();
+        let active: Vec<usize> = {
+            let mut state = self.nemesis.state.lock();
+            state.healed = true;
+            state.agenda.clear();
+            state.active.keys().copied().collect()
+        };
+        for place in active {
+            self.mend(place);
+        }
+    }
+
+    fn note_fault(&self, kind: &str, place: usize, fault: &Fault, nodes: &[NodeId]) {
+        let mut numbers = vec![place as u64];
+        numbers.extend(nodes.iter().map(|node| node.0));
+        let detail = || json!({ "place": place, "nodes": nodes, "what": fault.what });
+        self.note(Source::World, kind, &numbers, detail);
+    }
+
+    fn resolve(&self, who: &Who, struck: Option<NodeId>) -> Vec<NodeId> {
+        match who {
+            Who::Nodes(nodes) => {
+                let exists = |node: &NodeId| self.drives.contains_key(node);
+                nodes.iter().copied().filter(exists).collect()
+            }
+            Who::Leader => self.hub.lock().leader().into_iter().collect(),
+            Who::Struck => struck.into_iter().collect(),
+            Who::All => self.plan.node_ids().collect(),
+        }
+    }
+
+    fn inflict(&self, place: usize, what: &What, nodes: &[NodeId]) {
+        match what {
+            What::Crash { .. } => nodes.iter().for_each(|node| self.hold_down(*node)),
+            What::PowerLoss { .. } => {
+                for node in nodes {
+                    self.hold_down(*node);
+                    self.drives[node].lose_power();
+                }
+            }
+            What::Pause { .. } => nodes.iter().for_each(|node| self.pause(*node)),
+            What::Partition { cut } => {
+                let links = self.links(cut, nodes);
+                links.iter().for_each(|(from, to)| self.net.cut(*from, *to));
+            }
+            What::Links { link, .. } => {
+                for (from, to) in self.all_links(nodes) {
+                    self.net.degrade(from, to, place as u64, *link);
+                }
+            }
+            What::Disks { disk, .. } => {
+                nodes
+                    .iter()
+                    .for_each(|node| self.drives[node].set_model(*disk));
+            }
+            What::Clock {
+                offset_ms,
+                drift_ppm,
+                ..
+            } => nodes
+                .iter()
+                .for_each(|node| self.bend(*node, *offset_ms, *drift_ppm)),
+        }
+    }
+
+    fn undo(&self, place: usize, what: &What, nodes: &[NodeId]) {
+        match what {
+            What::Crash { .. } | What::PowerLoss { .. } => {
+                nodes.iter().for_each(|node| self.let_up(*node));
+            }
+            What::Pause { .. } => nodes.iter().for_each(|node| self.resume(*node)),
+            What::Partition { cut } => {
+                let links = self.links(cut, nodes);
+                links
+                    .iter()
+                    .for_each(|(from, to)| self.net.mend(*from, *to));
+            }
+            What::Links { .. } => {
+                for (from, to) in self.all_links(nodes) {
+                    self.net.restore(from, to, place as u64);
+                }
+            }
+            What::Disks { .. } => {
+                nodes
+                    .iter()
+                    .for_each(|node| self.drives[node].set_model(self.plan.disk));
+            }
+            What::Clock { .. } => nodes.iter().for_each(|node| self.bend(*node, 0, 0)),
+        }
+    }
+
+    /// The links that a cut around `side` takes away.
+    fn links(&self, cut: &Cut, side: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+        let inside: BTreeSet<NodeId> = side.iter().copied().collect();
+        let across = self.pairs().filter(|(from, to)| {
+            let (from, to) = (inside.contains(from), inside.contains(to));
+            match cut {
+                Cut::Split { .. } => from != to,
+                Cut::Mute { .. } => from && !to,
+                Cut::Deaf { .. } => !from && to,
+            }
+        });
+        across.collect()
+    }
+
+    /// The links that begin or end at one of `nodes`.
+    fn all_links(&self, nodes: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+        let touches = |(from, to): &(NodeId, NodeId)| nodes.contains(from) || nodes.contains(to);
+        self.pairs().filter(touches).collect()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + use<> {
+        let (froms, nodes) = (self.plan.node_ids(), self.plan.nodes);
+        froms
+            .flat_map(move |from| (1..=nodes).map(move |to| (from, NodeId(to))))
+            .filter(|(from, to)| from != to)
+    }
+}
+
+fn who(what: &What) -> &Who {
+    match what {
+        What::Crash { who }
+        | What::PowerLoss { who }
+        | What::Pause { who }
+        | What::Links { who, .. }
+        | What::Disks { who, .. }
+        | What::Clock { who, .. } => who,
+        What::Partition { cut } => match cut {
+            Cut::Split { side } | Cut::Mute { side } | Cut::Deaf { side } => side,
+        },
+    }
+}

@@ -1,0 +1,83 @@
+//! A server's process: the product, as `sisyphus serve` puts it together, on simulated doors.
+
+use std::{future::pending, net::SocketAddr, sync::Arc};
+
+use sisyphus::{
+    env::{Clock, Inbound},
+    gateway::Gateway,
+    node::{Host, Settings, World as Doors},
+    rpc::proto::etcdserverpb::kv_server::KvServer,
+    service::grpc::{Face, KvService},
+    types::NodeId,
+};
+
+use super::{World, watch::Watch};
+use crate::{
+    draw::{Stream, draw},
+    oracle::Violation,
+};
+
+/// The id of every simulated cluster.
+const CLUSTER: u64 = 7;
+
+/// A process's own randomness.
+const NODE: Stream = Stream::new("node");
+
+/// Where clients find `node`.
+pub(crate) fn address(node: NodeId) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, node.0 as u8], 9_000))
+}
+
+/// Runs the process of `node` until it is killed. What it cannot do is an accusation.
+pub(super) async fn run(world: Arc<World>, node: NodeId) {
+    let incarnation = world.incarnation(node);
+    let clock = Clock::system();
+    let (offset_ms, drift_ppm) = world.life(node, |life| {
+        life.clock = Some(clock.clone());
+        life.bend
+    });
+    clock.bend(offset_ms, drift_ppm);
+    let doors = Doors {
+        disk: world.drives[&node].boot(),
+        transport: world.net.boot(node),
+        clock: clock.clone(),
+        rng: draw(world.plan.seed, NODE.of(node), incarnation),
+        observer: Some(Arc::new(Watch::new(&world, incarnation))),
+    };
+    let settings = Settings {
+        cluster: CLUSTER,
+        node,
+        voters: world.plan.node_ids().collect(),
+        limits: world.plan.limits.clone(),
+    };
+    match Host::start(settings, doors).await {
+        Ok(host) => serve(&world, node, incarnation, host, clock).await,
+        Err(error) => {
+            let what = format!("{node} refuses to start: {error}");
+            world.accuse(Violation::new("PAN", what));
+        }
+    }
+    pending().await
+}
+
+async fn serve(world: &Arc<World>, node: NodeId, incarnation: u64, host: Host, clock: Clock) {
+    // A fault may have struck in the last step of the start.
+    if !world.is_alive(node, incarnation) {
+        return;
+    }
+    let inbound: Arc<dyn Inbound> = Arc::new(host.clone());
+    world.life(node, |life| life.host = Some(host.clone()));
+    world.net.attach(node, inbound);
+    let limits = &world.plan.limits;
+    let gateway = Gateway::new(host, clock, limits.clone());
+    let face = Face::new(gateway, CLUSTER, node, limits);
+    let kv = KvServer::new(KvService::new(face));
+    let served = tonic::transport::Server::builder()
+        .add_service(kv)
+        .serve(address(node))
+        .await;
+    if let Err(error) = served {
+        let what = format!("{node} cannot serve: {error}");
+        world.accuse(Violation::new("PAN", what));
+    }
+}

@@ -1,0 +1,132 @@
+//! Seeds in `cargo test`: fresh ones every time, a sample of them twice, and all saved plans.
+
+/// As in `cargo sim`: a fifth more seeds per second.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(madsim)]
+mod simulated {
+    use std::{ops::Range, path::PathBuf, thread, time::SystemTime};
+
+    use sisyphus_sim::{
+        campaign::campaign,
+        plan::Plan,
+        report::report,
+        run::{run, run_twice},
+    };
+
+    /// How many seeds are tried in one `cargo test`.
+    const SEEDS: u64 = 600;
+
+    /// How many of them are run twice.
+    const TWICE: u64 = 20;
+
+    /// Seeds that nobody has run before: where they begin depends on the second in which the test
+    /// begins. A seed that fails is reported with the command that repeats it, which depends on the
+    /// seed alone. `SIM_SEED=n` begins at seed n instead.
+    #[expect(clippy::disallowed_methods, reason = "fresh seeds come from outside")]
+    fn fresh(count: u64) -> Range<u64> {
+        let pinned = std::env::var("SIM_SEED").ok();
+        let first = match pinned.and_then(|text| text.parse().ok()) {
+            Some(first) => first,
+            None => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                now.expect("the clock is past 1970").as_secs() * 1_000
+            }
+        };
+        first..first + count
+    }
+
+    fn jobs() -> usize {
+        thread::available_parallelism().map_or(1, usize::from)
+    }
+
+    #[test]
+    fn fresh_seeds_pass() {
+        let mut failures = Vec::new();
+        let runner = |plan: &Plan| run(plan, false);
+        campaign(fresh(SEEDS), jobs(), runner, |plan, outcome| {
+            if outcome.violation.is_some() {
+                failures.push(report(plan, &outcome));
+            }
+            failures.len() < 3
+        });
+        assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    }
+
+    #[test]
+    fn a_seed_does_the_same_again_and_another_one_does_not() {
+        let mut hashes = Vec::new();
+        for seed in fresh(TWICE) {
+            let plan = Plan::draw(seed);
+            let outcome = run_twice(&plan);
+            assert!(outcome.violation.is_none(), "\n{}", report(&plan, &outcome));
+            hashes.push(outcome.hash);
+        }
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len() as u64, TWICE, "different seeds, equal events");
+    }
+
+    #[test]
+    fn plans_that_once_found_a_bug_pass() {
+        for path in saved_plans() {
+            let plan = Plan::parse(&text(&path));
+            let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let outcome = run(&plan, false);
+            let name = path.display();
+            assert!(
+                outcome.violation.is_none(),
+                "{name}\n{}",
+                report(&plan, &outcome)
+            );
+        }
+    }
+
+    #[test]
+    fn lines_do_not_change_what_happens() {
+        let plan = Plan::draw(1);
+        let (silent, told) = (run(&plan, false), run(&plan, true));
+        assert_eq!(silent.hash, told.hash);
+        assert_eq!(told.lines.len() as u64, told.events);
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "saved plans lie on the real disk"
+    )]
+    fn saved_plans() -> Vec<PathBuf> {
+        let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("plans");
+        let entries = std::fs::read_dir(place).expect("sim/plans exists");
+        let paths = entries.map(|entry| entry.expect("a readable directory").path());
+        let mut plans: Vec<_> = paths
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .collect();
+        plans.sort();
+        plans
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "saved plans lie on the real disk"
+    )]
+    fn text(path: &PathBuf) -> String {
+        let bytes = std::fs::read(path).expect("a readable plan");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// RUSTFLAGS in the environment override `.cargo/config.toml`, and with it the flag that puts the
+/// simulation in place of the real world. The tests then run in a cargo of their own.
+#[cfg(not(madsim))]
+#[test]
+fn the_simulation_runs_in_a_cargo_with_its_flag() {
+    let status = std::process::Command::new(env!("CARGO"))
+        .args(["test", "-p", "sisyphus-sim"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("RUSTFLAGS")
+        .env("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}madsim")
+        .status()
+        .expect("cargo can be started");
+    assert!(status.success(), "the tests under --cfg madsim failed");
+}

@@ -1,0 +1,60 @@
+//! The smallest stories; the long ones are in `tests/raft`.
+
+use bytes::Bytes;
+
+use super::{Config, HardState, Raft, Ready, Restored, RoleName, Room};
+use crate::rng::Rng;
+use crate::types::{LogPosition, NodeId};
+
+const ROOM: Room = Room {
+    persist: true,
+    apply_bytes: 1 << 20,
+};
+
+fn alone() -> Raft {
+    let config = Config {
+        id: NodeId(1),
+        voters: vec![NodeId(1)],
+        heartbeat_ticks: 1,
+        election_ticks: 3,
+        append_bytes_max: 1 << 10,
+        inflight_max: 4,
+        uncommitted_bytes_max: 100,
+    };
+    Raft::new(config, Restored::default(), Rng::new(1))
+}
+
+/// Persists all there is to persist.
+fn settle(raft: &mut Raft) -> Ready {
+    let mut all = Ready::default();
+    loop {
+        let ready = raft.ready(ROOM);
+        all.apply.extend(ready.apply);
+        all.reads.extend(ready.reads);
+        match ready.persist {
+            Some(batch) => raft.persisted(batch.ticket),
+            None => return all,
+        }
+    }
+}
+
+#[test]
+fn a_replica_alone_elects_itself_commits_and_reads() {
+    let mut raft = alone();
+    (0..6).for_each(|_| raft.tick());
+    let batch = raft.ready(ROOM).persist.expect("its vote");
+    let vote = HardState {
+        term: 1,
+        vote: Some(NodeId(1)),
+    };
+    assert_eq!(batch.hard_state, Some(vote));
+    assert_eq!(raft.status().role, RoleName::Candidate);
+    raft.persisted(batch.ticket);
+    assert_eq!(raft.status().role, RoleName::Leader);
+    let at = raft.propose(Bytes::from("x")).expect("it leads");
+    assert_eq!(at, LogPosition { term: 1, index: 2 });
+    raft.read(7).expect("it leads");
+    let ready = settle(&mut raft);
+    assert_eq!(ready.apply.len(), 2);
+    assert_eq!(ready.reads, [(7, 2)]);
+}
