@@ -13,6 +13,19 @@ use crate::{rng::Rng, types::NodeId};
 /// more members make a cluster slower and hardly safer.
 const MEMBERS_MAX: usize = 7;
 
+/// The fields that have no default, and how to give them.
+const INDISPENSABLE: [(&str, &str); 2] = [
+    (
+        "node",
+        "say which member this is: --node NUMBER, or --node-id-from-hostname",
+    ),
+    (
+        "members",
+        "list them in the file, or as --member ID=PEER,GRPC,HTTP; \
+         for a cluster to play with, run `sisyphus dev`",
+    ),
+];
+
 /// What a node is started with. Valid by construction, except through its public fields: whoever
 /// changes those calls [`Config::check`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,6 +117,11 @@ impl Config {
             .map_err(|error| unreadable(&error, "correct the file: it is not TOML"))?;
         for (path, value) in settings {
             set(&mut table, &path, value)?;
+        }
+        for (field, remedy) in INDISPENSABLE {
+            if !table.contains_key(field) {
+                return Err(ConfigError::new(field, "(nothing)", "is missing", remedy));
+            }
         }
         let mut config: Config = table.try_into().map_err(|error| {
             unreadable(&error, "see docs/operations.md for the fields there are")

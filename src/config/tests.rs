@@ -121,6 +121,13 @@ fn a_broken_field_is_named_with_value_and_remedy() {
 }
 
 #[test]
+fn what_has_no_default_is_asked_for() {
+    let missing = |text: &str| Config::load(text, vec![]).unwrap_err().to_string();
+    assert!(missing("").starts_with("config field node = (nothing) is missing"));
+    assert!(missing("node = 1").starts_with("config field members = (nothing) is missing"));
+}
+
+#[test]
 fn members_are_checked() {
     let twice = GOOD.replace("id = 2", "id = 1");
     let error = Config::load(&twice, vec![integer("node", 1)]).unwrap_err();

@@ -63,6 +63,6 @@ pub enum StartError {
         applied: LogPosition,
     },
     /// The node is not one of the voters it was given.
-    #[error("node {0} is not among the members {1}: correct `node.id` or `members`")]
+    #[error("node {0} is not among the members {1}: correct `node` or `members`")]
     NotMember(u64, String),
 }

@@ -23,6 +23,8 @@ use crate::{
 const FILE: &str = "IDENTITY";
 /// The name under which it is prepared.
 const PREPARED: &str = "IDENTITY.new";
+/// What ext4 keeps in the root of every volume, and so in a data directory that is one.
+const LOST_AND_FOUND: &str = "lost+found/";
 const MAGIC: &[u8; 8] = b"SISYPHUS";
 const VERSION: u32 = 1;
 const BYTES: usize = 32;
@@ -42,7 +44,7 @@ pub enum IdentityError {
     /// It belongs to somebody else.
     #[error(
         "the data directory belongs to node {} of cluster {:x}, this is node {} of cluster {:x}: \
-         correct `data_dir`, `node.id` or `cluster`",
+         correct `data_dir`, `node` or `cluster`",
         found.node.0, found.cluster, wanted.node.0, wanted.cluster
     )]
     Other {
@@ -81,7 +83,8 @@ pub async fn claim(
     identity: Identity,
     ours: &[String],
 ) -> Result<(), IdentityError> {
-    let names = disk.list("").await?;
+    let mut names = disk.list("").await?;
+    names.retain(|name| name != LOST_AND_FOUND);
     let known = |name: &String| name == FILE || name == PREPARED || ours.contains(name);
     if let Some(name) = names.iter().find(|name| !known(name)) {
         return Err(IdentityError::Foreign(name.clone()));
@@ -190,6 +193,14 @@ mod tests {
         let error = claim_as(&disk, ME).await.unwrap_err().to_string();
         assert!(error.contains("`holiday.jpg`"), "{error}");
         assert_eq!(disk.list("").await.unwrap(), ["holiday.jpg"]);
+    }
+
+    #[tokio::test]
+    async fn a_volume_of_its_own_is_as_good_as_an_empty_directory() {
+        let disk = MemDisk::new();
+        disk.create_dir("lost+found").await.unwrap();
+        claim_as(&disk, ME).await.unwrap();
+        claim_as(&disk, ME).await.unwrap();
     }
 
     #[tokio::test]

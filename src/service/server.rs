@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{middleware, serve::ListenerExt};
+use axum::{http::Uri, middleware, response::Response, serve::ListenerExt};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tonic::{
+    Status,
     service::Routes,
     transport::{Server as GrpcServer, server::TcpIncoming},
 };
@@ -246,7 +247,18 @@ fn client_routes(config: &Config, gateway: &Gateway, metrics: Arc<Metrics>) -> R
         .add_service(ClusterServer::new(cluster))
         .add_service(MaintenanceServer::new(MaintenanceService::new(face)));
     let measured = middleware::from_fn_with_state(metrics, Metrics::measure_grpc);
-    Routes::from(routes.into_axum_router().layer(measured))
+    Routes::from(
+        routes
+            .into_axum_router()
+            .fallback(not_served)
+            .layer(measured),
+    )
+}
+
+/// The answer to a method that etcd has and we do not, which should not look like a broken server.
+async fn not_served(uri: Uri) -> Response {
+    let method = uri.path();
+    Status::unimplemented(format!("etcdserver: {method} is not served")).into_http()
 }
 
 async fn serve_grpc(

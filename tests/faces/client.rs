@@ -34,12 +34,14 @@ impl Answer {
 
 /// Asks `METHOD /target` with headers and a body, on a connection of its own.
 pub async fn ask(to: SocketAddr, line: &str, headers: &[&str], body: &[u8]) -> Answer {
-    timeout(PATIENCE, exchange(to, line, headers, body))
+    let exchange = async { finish(begin(to, line, headers, body).await).await };
+    timeout(PATIENCE, exchange)
         .await
         .expect("an answer in time")
 }
 
-async fn exchange(to: SocketAddr, line: &str, headers: &[&str], body: &[u8]) -> Answer {
+/// Sends a request, and leaves the answer to be read.
+pub async fn begin(to: SocketAddr, line: &str, headers: &[&str], body: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(to).await.unwrap();
     let mut request = format!(
         "{line} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n",
@@ -51,6 +53,11 @@ async fn exchange(to: SocketAddr, line: &str, headers: &[&str], body: &[u8]) -> 
     request += "\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();
+    stream
+}
+
+/// Reads the answer to its end.
+pub async fn finish(mut stream: TcpStream) -> Answer {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     parse(&answer)

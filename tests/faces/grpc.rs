@@ -234,6 +234,24 @@ async fn errors_have_etcds_codes_and_words() {
 }
 
 #[tokio::test]
+async fn a_service_that_we_do_not_have_is_named() {
+    let node = Alone::start().await;
+    let mut grpc = tonic::client::Grpc::new(channel(node.addresses.grpc).await);
+    grpc.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<StatusRequest, StatusRequest>::default();
+    let path = "/etcdserverpb.Lease/LeaseGrant".parse().unwrap();
+    let status = grpc
+        .unary(Request::new(StatusRequest {}), path, codec)
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    assert!(
+        status.message().contains("Lease/LeaseGrant is not served"),
+        "{status:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_write_with_an_identity_is_done_once() {
     let node = Alone::start().await;
     let mut kv = client(&node).await;

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
+use sisyphus::machine::{Op, Txn};
+use tokio::time::timeout;
 
 use crate::{
-    client::ask,
-    node::{Alone, Scratch, three},
+    client::{ask, begin, finish},
+    node::{Alone, PATIENCE, Scratch, three},
 };
 
 async fn get(to: SocketAddr, target: &str) -> crate::client::Answer {
@@ -113,41 +115,80 @@ async fn a_condition_makes_a_write_a_compare_and_set() {
     assert_eq!(write(put, "if-match: soon").await.0, 400);
 }
 
+async fn lines(to: SocketAddr, target: &str) -> Vec<Value> {
+    let answer = get(to, target).await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "application/x-ndjson")
+    );
+    answer
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Stores `p0000` to `p<count - 1>`, with values of this many bytes, 32 in a transaction.
+async fn fill(node: &Alone, count: usize, value_bytes: usize) {
+    let put = |key: usize| Op::Put {
+        key: format!("p{key:04}").into(),
+        value: vec![b'v'; value_bytes].into(),
+        want_previous: false,
+    };
+    for first in (0..count).step_by(32) {
+        let success = (first..count.min(first + 32)).map(put).collect();
+        let txn = Txn {
+            success,
+            ..Txn::default()
+        };
+        node.server
+            .gateway()
+            .write(txn, None, PATIENCE)
+            .await
+            .unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_listing_is_of_one_revision_across_its_pages() {
+async fn a_prefix_is_listed_across_pages_and_no_further() {
     let node = Alone::start().await;
     let to = node.addresses.http;
-    // More than two pages, and keys around the prefix.
-    for key in 0..600 {
-        let put = format!("PUT /v1/kv/p{key:03}");
-        assert_eq!(ask(to, &put, &[], b"v").await.status, 200);
-    }
+    fill(&node, 600, 1).await;
     ask(to, "PUT /v1/kv/o", &[], b"").await;
     ask(to, "PUT /v1/kv/q", &[], b"\xff").await;
-    let lines = async |target: &str| -> Vec<Value> {
-        let answer = get(to, target).await;
-        assert_eq!(
-            (answer.status, answer.header("content-type")),
-            (200, "application/x-ndjson")
-        );
-        answer
-            .text()
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    };
-    let all = lines("/v1/kv?prefix=p").await;
+    let all = lines(to, "/v1/kv?prefix=p").await;
     let keys = all
         .iter()
         .map(|line| line["key"].as_str().unwrap().to_owned());
-    assert!(keys.eq((0..600).map(|key| format!("p{key:03}"))));
-    assert_eq!(lines("/v1/kv?prefix=p&limit=300").await.len(), 300);
-    assert_eq!(lines("/v1/kv").await.len(), 602);
-    assert_eq!(lines("/v1/kv?prefix=q").await[0]["value_base64"], "/w==");
-    assert_eq!(lines("/v1/kv?prefix=none").await.len(), 0);
-    let revision = all[299]["mod_revision"].as_u64().unwrap();
-    let then = lines(&format!("/v1/kv?prefix=p&revision={revision}")).await;
-    assert_eq!(then.len(), 300, "the past is listed too");
+    assert!(keys.eq((0..600).map(|key| format!("p{key:04}"))));
+    assert_eq!(lines(to, "/v1/kv?prefix=p&limit=300").await.len(), 300);
+    assert_eq!(lines(to, "/v1/kv").await.len(), 602);
+    assert_eq!(
+        lines(to, "/v1/kv?prefix=q").await[0]["value_base64"],
+        "/w=="
+    );
+    assert_eq!(lines(to, "/v1/kv?prefix=none").await.len(), 0);
+    let revision = all[319]["mod_revision"].as_u64().unwrap();
+    let then = lines(to, &format!("/v1/kv?prefix=p&revision={revision}")).await;
+    assert_eq!(then.len(), 320, "the past is listed too");
+}
+
+#[tokio::test]
+async fn a_listing_is_of_one_revision_however_slowly_it_is_read() {
+    let node = Alone::start().await;
+    let to = node.addresses.http;
+    // More than the sockets between hold, so that the server has not read the end yet.
+    fill(&node, 1_280, 16 << 10).await;
+    let listing = begin(to, "GET /v1/kv?prefix=p", &[], b"").await;
+    listing.readable().await.unwrap();
+    assert_eq!(ask(to, "PUT /v1/kv/p9999", &[], b"late").await.status, 200);
+    assert_eq!(ask(to, "DELETE /v1/kv/p1279", &[], b"").await.status, 200);
+    let listed = timeout(PATIENCE, finish(listing)).await.unwrap();
+    let keys = listed.text().lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["key"].as_str().unwrap().to_owned()
+    });
+    assert!(keys.eq((0..1_280).map(|key| format!("p{key:04}"))));
 }
 
 #[tokio::test]
@@ -171,7 +212,8 @@ async fn what_is_too_large_or_broken_is_refused_by_name() {
     assert_eq!(get(to, "/v1/kv/k?revision=99").await.status, 400);
     assert_eq!(get(to, "/v1/kv/%zz").await.status, 400);
     assert_eq!(get(to, "/v1/kv/").await.status, 404, "a key is never empty");
-    assert_eq!(get(to, "/v2").await.status, 404);
+    assert!(get(to, "/v2").await.text().contains("/v2"));
+    assert_eq!(ask(to, "POST /v1/kv/k", &[], b"").await.status, 405);
 }
 
 #[tokio::test]

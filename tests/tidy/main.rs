@@ -95,6 +95,24 @@ fn files_are_short_enough_to_read() {
 }
 
 #[test]
+fn a_folder_begins_with_an_essay() {
+    let mute = sources(&["src", "sim/src"])
+        .into_iter()
+        .filter(|(file, _)| file.ends_with("/mod.rs") && !file.ends_with("/tests/mod.rs"))
+        .filter(|(_, text)| {
+            text.lines()
+                .take_while(|line| line.starts_with("//!"))
+                .count()
+                < 3
+        })
+        .map(|(file, _)| file);
+    none(
+        &mute.collect::<Vec<_>>(),
+        "mod.rs tells the idea of its folder first",
+    );
+}
+
+#[test]
 fn every_file_says_what_it_is() {
     let mute = sources(&["src", "sim/src", "tests"])
         .into_iter()

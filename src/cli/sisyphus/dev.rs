@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     Ended,
-    run::{log, until_told},
+    run::{Numbered, log, until_told},
 };
 use crate::{
     config::{Config, Limits, Listen, Member},
@@ -48,10 +48,14 @@ impl Dev {
     /// Serves until told to stop.
     pub(super) async fn run(self) -> Result<(), Ended> {
         log(&self.log)?;
-        let configs: Vec<Config> = (1..=self.nodes).map(|node| self.config(node)).collect();
+        until_told(self.start()).await
+    }
+
+    async fn start(&self) -> Result<Vec<Numbered>, Ended> {
         let mut bound = Vec::new();
         // All sockets first: a port in use is said before anything is started or written.
-        for config in configs {
+        for node in 1..=self.nodes {
+            let config = self.config(node);
             let listeners = Listeners::bind(&config).await.map_err(offset_remedy)?;
             bound.push((config, listeners));
         }
@@ -63,7 +67,7 @@ impl Dev {
             println!("node {node}: {addresses} data {dir}");
         }
         println!("ready; try `sicli put hello world` and `sicli get hello`; ctrl-c stops");
-        until_told(servers).await
+        Ok(servers)
     }
 
     fn config(&self, node: u64) -> Config {

@@ -1,8 +1,8 @@
-//! What `serve` and `dev` share: the runtime, the log, and the wait for the end.
+//! What `serve` and `dev` share: the runtime, the log, the signals, and the wait for the end.
 
 use std::io::{IsTerminal, stderr};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::Ended;
@@ -11,6 +11,15 @@ use crate::{
     env::task::{channel, select, spawn},
     service::Server,
 };
+
+/// A server with the number of its node.
+pub(super) type Numbered = (u64, Server);
+
+/// The ways in which the operating system says "stop".
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
 
 /// Runs a program on a runtime with a thread per core.
 pub(super) fn to_the_end(program: impl Future<Output = Result<(), Ended>>) -> Result<(), Ended> {
@@ -29,39 +38,33 @@ pub(super) fn to_the_end(program: impl Future<Output = Result<(), Ended>>) -> Re
 
 /// Logs to standard error what passes `filter`.
 pub(super) fn log(filter: &str) -> Result<(), Ended> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
+    let parsed = EnvFilter::try_new(filter).map_err(|error| {
         let remedy = "write a level (error, warn, info, debug, trace) or target=level,…";
-        ConfigError::new(
-            "log",
-            format!("{filter:?}"),
-            &format!("is no filter: {error}"),
-            remedy,
-        )
+        let problem = format!("is no filter: {error}");
+        ConfigError::new("log", format!("{filter:?}"), &problem, remedy)
     })?;
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(parsed)
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .init();
     Ok(())
 }
 
-/// Keeps servers running until a signal comes or one of them breaks; then stops them all.
-pub(super) async fn until_told(servers: Vec<(u64, Server)>) -> Result<(), Ended> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| Ended::System {
-            what: "take signals",
-            error,
-        })
+/// Starts servers and keeps them running until a signal comes or one of them breaks; then stops
+/// them all. A signal while they start ends that at once: there is nothing to drain yet.
+pub(super) async fn until_told(
+    start: impl Future<Output = Result<Vec<Numbered>, Ended>>,
+) -> Result<(), Ended> {
+    let mut signals = Signals::listen()?;
+    let servers = select! {
+        biased;
+        () = signals.next() => return Ok(()),
+        servers = start => servers?,
     };
-    let (mut terminate, mut interrupt) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    );
     let ended = select! {
         biased;
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        () = signals.next() => Ok(()),
         ended = first_failure(&servers) => Err(ended),
     };
     tracing::info!("stopping");
@@ -73,14 +76,13 @@ pub(super) async fn until_told(servers: Vec<(u64, Server)>) -> Result<(), Ended>
     select! {
         biased;
         () = stopping => {}
-        _ = terminate.recv() => tracing::warn!("told twice: not waiting any longer"),
-        _ = interrupt.recv() => tracing::warn!("told twice: not waiting any longer"),
+        () = signals.next() => tracing::warn!("told twice: not waiting any longer"),
     }
     ended
 }
 
 /// Waits until one of the servers breaks.
-async fn first_failure(servers: &[(u64, Server)]) -> Ended {
+async fn first_failure(servers: &[Numbered]) -> Ended {
     let (tell, mut hear) = channel(servers.len());
     for (node, server) in servers {
         let (node, failure, tell) = (*node, server.failure(), tell.clone());
@@ -93,4 +95,27 @@ async fn first_failure(servers: &[(u64, Server)]) -> Ended {
     hear.recv()
         .await
         .expect("this function holds a sender itself")
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, Ended> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Ended::System {
+                what: "take signals",
+                error,
+            })
+        };
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -37,10 +37,13 @@ impl Serve {
         };
         let config = Config::load(&text, self.settings.into_paths(&hostname())?)?;
         log(&config.log)?;
-        let node = config.node.0;
-        let server = Server::start(config).await?;
-        println!("node {node}: {}", server.addresses());
-        until_told(vec![(node, server)]).await
+        until_told(async {
+            let node = config.node.0;
+            let server = Server::start(config).await?;
+            println!("node {node}: {}", server.addresses());
+            Ok(vec![(node, server)])
+        })
+        .await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -80,6 +80,18 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// The answer to a path that is none of ours.
+pub(super) async fn no_route(uri: Uri) -> Problem {
+    let error = format!("there is no {}: keys are under /v1/kv/", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, error)
+}
+
+/// The answer to a method that a path of ours does not take.
+pub(super) async fn no_method(method: Method) -> Problem {
+    let error = format!("{method} is not taken here: keys take GET, PUT and DELETE");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, error)
 }
 
 #[cfg(test)]

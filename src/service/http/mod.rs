@@ -27,7 +27,8 @@
 //! * a listing is of one revision from its first line to its last, and holds a page in memory, not
 //!   the whole; one that fails midway is cut off in the middle of a chunk, which clients notice.
 //!
-//! Left out: transactions of several keys (the gRPC face has them), TLS.
+//! Left out: transactions of several keys (the gRPC face has them), and keys that do not fit into a
+//! URL, whose 64 KiB must hold the escapes as well; TLS.
 
 mod bytes;
 mod error;
@@ -82,6 +83,8 @@ impl App {
             .route("/startupz", get(probes::startupz))
             .route("/metrics", get(probes::metrics))
             .route("/v1/status", get(probes::status))
+            .fallback(error::no_route)
+            .method_not_allowed_fallback(error::no_method)
             .layer(middleware::from_fn_with_state(
                 metrics,
                 Metrics::measure_http,
