@@ -6,8 +6,10 @@ use super::shared::Shared;
 use super::{Body, Entry, NotLeader};
 use crate::types::{Index, LogPosition, NodeId};
 
-/// The most reads that wait for the leader's answer; beyond, the oldest counts as lost.
-const READS_MAX: usize = 4096;
+/// The most reads that wait to be asked about; further ones count as lost.
+const READS_MAX: usize = 16_384;
+/// The most questions that wait for the leader's answer; beyond, the oldest counts as lost.
+const QUESTIONS_MAX: usize = 4096;
 
 /// A follower of its term's leader, or of nobody yet.
 #[derive(Debug)]
@@ -15,23 +17,24 @@ pub(super) struct Follower {
     leader: Option<NodeId>,
     /// Up to here the log in memory is known to agree with the leader's.
     verified: Index,
-    /// Up to here the leader was told that it agrees, durably.
+    /// Up to here the leader was told that it agrees, durably, or gains nothing by being told.
     vouched: Index,
     /// An append up to here waits for its answer until it is durable.
     owed: Option<Index>,
     /// The vote of this term waits for its durability.
     owes_vote: bool,
-    /// Reads that the leader was asked about.
-    reads: VecDeque<AskedRead>,
+    /// Reads that the leader is to be asked about.
+    reads: Vec<u64>,
+    /// Those that it was asked about, oldest first.
+    asked: VecDeque<Question>,
 }
 
-/// A read that waits for the leader.
+/// A question to the leader on behalf of all reads that waited.
 #[derive(Debug)]
-struct AskedRead {
+struct Question {
     /// Its number on the wire.
     nonce: u64,
-    /// Its id at this replica.
-    id: u64,
+    reads: Vec<u64>,
 }
 
 impl Follower {
@@ -40,10 +43,11 @@ impl Follower {
         Follower {
             leader,
             verified: commit,
-            vouched: 0,
+            vouched: commit,
             owed: None,
             owes_vote: false,
-            reads: VecDeque::new(),
+            reads: Vec::new(),
+            asked: VecDeque::new(),
         }
     }
 
@@ -59,7 +63,8 @@ impl Follower {
 
     /// The reads that nobody will answer.
     pub fn into_lost_reads(self) -> Vec<u64> {
-        self.reads.into_iter().map(|read| read.id).collect()
+        let asked = self.asked.into_iter().flat_map(|question| question.reads);
+        asked.chain(self.reads).collect()
     }
 
     /// Gives the vote of this term to `candidate`, and is patient with it.
@@ -70,19 +75,34 @@ impl Follower {
         self.keep_promises(shared);
     }
 
-    /// Asks the leader for a read index.
+    /// Lets a read wait for the next question to the leader.
     pub fn read(&mut self, shared: &mut Shared, id: u64) -> Result<(), NotLeader> {
-        let leader = self.leader.ok_or(NotLeader)?;
+        if self.leader.is_none() {
+            return Err(NotLeader);
+        }
+        if self.reads.len() < READS_MAX {
+            self.reads.push(id);
+        } else {
+            shared.out.reads_lost.push(id);
+        }
+        Ok(())
+    }
+
+    /// Asks the leader for a read index on behalf of all reads that wait.
+    pub fn ask_for_reads(&mut self, shared: &mut Shared) {
+        let Some(leader) = self.leader.filter(|_| !self.reads.is_empty()) else {
+            return;
+        };
         // Drawn, not counted: the answer to a question from before a restart must not pass for the
         // answer to one asked after it.
         let nonce = shared.rng.next_u64();
         shared.send(leader, Body::ReadIndex { id: nonce });
-        self.reads.push_back(AskedRead { nonce, id });
-        if self.reads.len() > READS_MAX {
-            let lost = self.reads.pop_front().map(|read| read.id);
-            shared.out.reads_lost.extend(lost);
+        let reads = std::mem::take(&mut self.reads);
+        self.asked.push_back(Question { nonce, reads });
+        if self.asked.len() > QUESTIONS_MAX {
+            let lost = self.asked.pop_front().map(|question| question.reads);
+            shared.out.reads_lost.extend(lost.unwrap_or_default());
         }
-        Ok(())
     }
 
     /// Takes a message of its term.
@@ -95,7 +115,7 @@ impl Follower {
             } => self.append(shared, from, prev, entries, commit),
             Body::Heartbeat { commit, round } => self.heartbeat(shared, from, commit, round),
             Body::ReadIndexReply { id, index } if self.leader == Some(from) => {
-                self.read_confirmed(shared, id, index);
+                self.reads_confirmed(shared, id, index);
             }
             _ => {}
         }
@@ -178,10 +198,14 @@ impl Follower {
         }
     }
 
-    fn read_confirmed(&mut self, shared: &mut Shared, nonce: u64, index: Index) {
-        let position = self.reads.iter().position(|read| read.nonce == nonce);
-        if let Some(read) = position.and_then(|at| self.reads.remove(at)) {
-            shared.out.reads.push((read.id, index));
+    fn reads_confirmed(&mut self, shared: &mut Shared, nonce: u64, index: Index) {
+        let position = self
+            .asked
+            .iter()
+            .position(|question| question.nonce == nonce);
+        if let Some(question) = position.and_then(|at| self.asked.remove(at)) {
+            let reads = question.reads.into_iter().map(|id| (id, index));
+            shared.out.reads.extend(reads);
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Leader {
 
 impl Leader {
     /// Begins to lead: with a no-op, since an entry of this term is the only thing a leader may
-    /// commit by counting (§5.4.2), and with a sign of life to all.
+    /// commit by counting (§5.4.2). Sent to all, it also is the new leader's first sign of life.
     pub fn new(shared: &mut Shared) -> Self {
         let next = shared.log.last().index + 1;
         let others = shared.voters.others(shared.id());
@@ -37,7 +37,6 @@ impl Leader {
             reads: Reads::default(),
         };
         leader.append(shared, bytes::Bytes::new());
-        leader.begin_round(shared);
         leader
     }
 
@@ -71,6 +70,7 @@ impl Leader {
         self.quiet += 1;
         if self.quiet >= shared.config.heartbeat_ticks {
             self.quiet = 0;
+            self.peers.values_mut().for_each(Progress::note_unanswered);
             self.begin_round(shared);
         }
         shared.elapsed += 1;
@@ -223,15 +223,15 @@ fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
                 shared.out.snapshots.push(id);
             }
             Due::Question => {
-                send_append(shared, id, peer.next() - 1, Vec::new());
+                let prev = peer.next() - 1;
+                send_append(shared, id, peer, prev, Vec::new());
                 peer.sent(0);
             }
             Due::Append => {
                 let bytes_max = shared.config.append_bytes_max;
                 let entries = shared.log.slice(peer.next(), last, bytes_max);
                 let (prev, count) = (peer.next() - 1, entries.len());
-                peer.tell(shared.commit.min(prev + count as u64));
-                send_append(shared, id, prev, entries);
+                send_append(shared, id, peer, prev, entries);
                 peer.sent(count);
             }
         }
@@ -240,22 +240,29 @@ fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
 
 /// Lets a peer know of a commit that no append carried, before the next heartbeat: reads wait for it.
 fn tell_commit(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
-    let known = peer.matched().min(shared.commit);
-    if peer.is_streaming() && known >= shared.log.base().index && peer.tell(known) {
-        send_append(shared, id, peer.matched(), Vec::new());
+    let matched = peer.matched();
+    let news = peer.is_news(matched.min(shared.commit));
+    if news && peer.is_streaming() && matched >= shared.log.base().index {
+        send_append(shared, id, peer, matched, Vec::new());
     }
 }
 
-fn send_append(shared: &mut Shared, to: NodeId, prev: Index, entries: Vec<Entry>) {
+fn send_append(
+    shared: &mut Shared,
+    to: NodeId,
+    peer: &mut Progress,
+    prev: Index,
+    entries: Vec<Entry>,
+) {
     let term = shared.log.term_at(prev);
     let term = term.expect("whom the log does not reach gets a snapshot");
-    let (prev, commit) = (LogPosition { term, index: prev }, shared.commit);
-    shared.send(
-        to,
-        Body::Append {
-            prev,
-            entries,
-            commit,
-        },
-    );
+    let commit = shared.commit;
+    peer.tell(commit.min(prev + entries.len() as u64));
+    let prev = LogPosition { term, index: prev };
+    let body = Body::Append {
+        prev,
+        entries,
+        commit,
+    };
+    shared.send(to, body);
 }

@@ -87,7 +87,7 @@ pub enum Body {
     },
     /// A follower asks for a read index (thesis §6.4).
     ReadIndex {
-        /// Chosen by the asking node, unique within its process.
+        /// Drawn by the asking replica, so that it never meets an old answer to another question.
         id: u64,
     },
     /// The answer: reads that began before the question may be served at this applied index.

@@ -1,15 +1,22 @@
 //! How far one peer has come, and what it may be sent next.
 //!
 //! ```text
-//!              rejected, or a tail went missing
-//!         ┌───────────────────────────────────────┐
-//!         ▼            accepted                   │
-//!      Probe ─────────────────────────────▶ Replicate
-//!        │ ▲                                   ▲  │
-//!  beyond│ │ the snapshot ended        accepted│  │beyond the log
-//! the log│ │                           at last │  │
-//!        └─┴────────────▶ Snapshot ────────────┴──┘
+//!                        rejected
+//!          ┌────────────────────────────────────┐
+//!          ▼            accepted                │
+//!        Probe ────────────────────────────▶ Replicate
+//!         ▲ │                                 ▲   │
+//!    ended│ │beyond                   accepted│   │beyond
+//!         │ │the log                   at last│   │the log
+//!         │ ▼                                 │   ▼
+//!        Snapshot ────────────────────────────┴ ──┘
 //! ```
+//!
+//! Messages get lost, and a lost append has no answer. A peer that answers heartbeats, but leaves an
+//! append unanswered from one periodic heartbeat to the next, is asked where it stands by an append
+//! without entries: it costs little when the peer's disk was merely slow, and its answer tells what
+//! was lost. When its disk has entries that it did not vouch for, the answer was lost, and it is
+//! asked at once.
 
 use std::collections::VecDeque;
 
@@ -28,8 +35,10 @@ pub(super) struct Progress {
     told: Index,
     /// The last heartbeat round that it answered.
     round: u64,
-    /// The end of its durable log as of its last answer to a heartbeat.
-    last: Index,
+    /// What was unanswered at the last periodic heartbeat.
+    unanswered_then: Option<Index>,
+    /// It was unanswered at the heartbeat before, too.
+    overdue: bool,
     /// Whether it was heard since the last check of the quorum.
     active: bool,
     pace: Pace,
@@ -38,8 +47,12 @@ pub(super) struct Progress {
 #[derive(Debug)]
 enum Pace {
     Probe(Probe),
-    /// The last index of each append with entries that is under way.
-    Replicate(VecDeque<Index>),
+    Replicate {
+        /// The last index of each append with entries that is under way.
+        window: VecDeque<Index>,
+        /// It is to be asked where it stands.
+        ask: bool,
+    },
     /// A snapshot that reaches at least this far is on its way.
     Snapshot(Index),
 }
@@ -48,11 +61,10 @@ enum Pace {
 enum Probe {
     /// May be asked with entries: if `next` is right they need not be sent twice.
     Fresh,
-    /// Was asked; wait for an answer or for a sign of life.
+    /// Was asked, and owes an answer.
     Asked,
-    /// Gave a sign of life but no answer: may be asked again, without entries, as they may still
-    /// be on their way to its disk.
-    Silent,
+    /// To be asked again, without entries: they may still be on their way to its disk.
+    Overdue,
 }
 
 /// What a peer may be sent now.
@@ -60,7 +72,7 @@ enum Probe {
 pub(super) enum Due {
     /// Nothing.
     Nothing,
-    /// An append of entries from `next` on, if there are any, or else without.
+    /// An append of the entries from `next` on, if there are any.
     Append,
     /// An append without entries.
     Question,
@@ -76,7 +88,8 @@ impl Progress {
             next,
             told: 0,
             round: 0,
-            last: 0,
+            unanswered_then: None,
+            overdue: false,
             active: true,
             pace: Pace::Probe(Probe::Fresh),
         }
@@ -107,20 +120,26 @@ impl Progress {
         std::mem::take(&mut self.active)
     }
 
+    /// Whether the peer takes appends as they come.
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.pace, Pace::Replicate { .. })
+    }
+
     /// What to send, given the first and the last entry of the log and the window.
     pub fn due(&self, first: Index, last: Index, inflight_max: usize) -> Due {
-        let idle = match &self.pace {
-            Pace::Probe(probe) => *probe == Probe::Asked,
-            Pace::Replicate(window) => self.next > last || window.len() >= inflight_max,
-            Pace::Snapshot(_) => true,
+        let due = match &self.pace {
+            Pace::Probe(Probe::Fresh) => Due::Append,
+            Pace::Probe(Probe::Overdue) | Pace::Replicate { ask: true, .. } => Due::Question,
+            Pace::Replicate { window, .. } if self.next <= last && window.len() < inflight_max => {
+                Due::Append
+            }
+            _ => Due::Nothing,
         };
-        match &self.pace {
-            _ if idle => Due::Nothing,
+        match due {
+            Due::Append | Due::Question if self.next >= first => due,
             // A snapshot is work: only for a peer that is there to take it.
-            _ if self.next < first && self.active => Due::Snapshot,
-            _ if self.next < first => Due::Nothing,
-            Pace::Probe(Probe::Silent) => Due::Question,
-            _ => Due::Append,
+            Due::Append | Due::Question if self.active => Due::Snapshot,
+            _ => Due::Nothing,
         }
     }
 
@@ -128,25 +147,25 @@ impl Progress {
     pub fn sent(&mut self, count: usize) {
         match &mut self.pace {
             Pace::Probe(probe) => *probe = Probe::Asked,
-            Pace::Replicate(window) if count > 0 => {
-                self.next += count as u64;
-                window.push_back(self.next - 1);
+            Pace::Replicate { window, ask } => {
+                *ask = false;
+                if count > 0 {
+                    self.next += count as u64;
+                    window.push_back(self.next - 1);
+                }
             }
-            Pace::Replicate(_) => {}
             Pace::Snapshot(_) => unreachable!("nothing is sent beside a snapshot"),
         }
     }
 
-    /// The peer is being told that everything up to `commit` is committed. False if it was before.
-    pub fn tell(&mut self, commit: Index) -> bool {
-        let news = commit > self.told;
+    /// The peer is being told that everything up to `commit` is committed.
+    pub fn tell(&mut self, commit: Index) {
         self.told = self.told.max(commit);
-        news
     }
 
-    /// Whether the peer takes appends as they come.
-    pub fn is_streaming(&self) -> bool {
-        matches!(self.pace, Pace::Replicate(_))
+    /// Whether the peer was not told yet that everything up to `commit` is committed.
+    pub fn is_news(&self, commit: Index) -> bool {
+        commit > self.told
     }
 
     /// A snapshot that reaches at least to `base` was asked for.
@@ -157,9 +176,9 @@ impl Progress {
     /// The peer vouches for its log up to `matched`.
     pub fn accepted(&mut self, matched: Index) {
         self.matched = self.matched.max(matched);
+        self.next = self.next.max(self.matched + 1);
         match &mut self.pace {
-            Pace::Replicate(window) => {
-                self.next = self.next.max(self.matched + 1);
+            Pace::Replicate { window, .. } => {
                 while window.front().is_some_and(|end| *end <= self.matched) {
                     window.pop_front();
                 }
@@ -169,7 +188,10 @@ impl Progress {
             Pace::Probe(_) if self.matched < self.next - 1 => {}
             Pace::Snapshot(_) | Pace::Probe(_) => {
                 self.next = self.matched + 1;
-                self.pace = Pace::Replicate(VecDeque::new());
+                self.pace = Pace::Replicate {
+                    window: VecDeque::new(),
+                    ask: false,
+                };
             }
         }
     }
@@ -179,39 +201,57 @@ impl Progress {
     pub fn rejected(&mut self, prev: Index, agreed: Index) {
         let current = match self.pace {
             Pace::Probe(_) => prev == self.next - 1,
-            Pace::Replicate(_) => prev > self.matched && prev < self.next,
+            Pace::Replicate { .. } => prev > self.matched && prev < self.next,
             Pace::Snapshot(_) => false,
         };
         if current {
             // At least one entry back, whatever the hint: so probing always ends.
             self.next = (agreed + 1).min(prev).max(self.matched + 1);
             self.pace = Pace::Probe(Probe::Fresh);
+            // What the refused append told of commits was not heard either.
+            self.told = self.told.min(self.matched);
         }
     }
 
-    /// The peer answered a heartbeat; its durable log ends at `last`. If appends are unanswered and
-    /// its disk is not catching up with them either, they or their answers were lost: it is asked.
+    /// A periodic heartbeat is sent: takes note of what was unanswered at the one before.
+    pub fn note_unanswered(&mut self) {
+        let unanswered = self.unanswered();
+        self.overdue = unanswered.is_some() && unanswered == self.unanswered_then;
+        self.unanswered_then = unanswered;
+    }
+
+    /// The peer answered a heartbeat; its durable log ends at `last`.
     pub fn answered(&mut self, round: u64, last: Index) {
         self.active = true;
         self.round = self.round.max(round);
-        let moving = last > self.last;
-        self.last = last;
-        match &self.pace {
-            Pace::Probe(Probe::Asked) => self.pace = Pace::Probe(Probe::Silent),
-            Pace::Replicate(window) if !window.is_empty() && !moving => {
-                self.pace = Pace::Probe(Probe::Silent);
+        let overdue = std::mem::take(&mut self.overdue);
+        let overdue = overdue && self.unanswered() == self.unanswered_then;
+        match &mut self.pace {
+            Pace::Probe(probe) if overdue => *probe = Probe::Overdue,
+            Pace::Replicate { window, ask } => {
+                *ask |= overdue || window.front().is_some_and(|end| *end <= last);
             }
             _ => {}
         }
     }
 
-    /// The snapshot was taken over or given up. In both cases the peer is asked where it stands,
-    /// once it gives a sign of life: at once would be a busy loop when it cannot be reached.
+    /// The end of the first append that is unanswered.
+    fn unanswered(&self) -> Option<Index> {
+        match &self.pace {
+            Pace::Probe(Probe::Asked) => Some(self.next),
+            Pace::Replicate { window, .. } => window.front().copied(),
+            _ => None,
+        }
+    }
+
+    /// The snapshot was installed or given up. In the first case the peer is asked where it stands;
+    /// in the second it is left alone until it is overdue: to try again at once would be a busy
+    /// loop while it cannot be reached.
     pub fn snapshot_ended(&mut self, ok: bool) {
         if let Pace::Snapshot(awaited) = self.pace {
             let agreed = if ok { awaited } else { self.matched };
             self.next = agreed.max(self.matched) + 1;
-            self.pace = Pace::Probe(if ok { Probe::Silent } else { Probe::Asked });
+            self.pace = Pace::Probe(if ok { Probe::Overdue } else { Probe::Asked });
         }
     }
 
@@ -222,7 +262,7 @@ impl Progress {
             next: self.next,
             state: match self.pace {
                 Pace::Probe(_) => PeerState::Probe,
-                Pace::Replicate(_) => PeerState::Replicate,
+                Pace::Replicate { .. } => PeerState::Replicate,
                 Pace::Snapshot(_) => PeerState::Snapshot,
             },
         }

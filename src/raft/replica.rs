@@ -88,8 +88,10 @@ impl Raft {
 
     /// Takes the work that has accumulated, as far as there is room for it.
     pub fn ready(&mut self, room: Room) -> Ready {
-        if let Role::Leader(leader) = &mut self.role {
-            leader.replicate(&mut self.shared);
+        match &mut self.role {
+            Role::Leader(leader) => leader.replicate(&mut self.shared),
+            Role::Follower(follower) => follower.ask_for_reads(&mut self.shared),
+            Role::PreCandidate(_) | Role::Candidate(_) => {}
         }
         let shared = &mut self.shared;
         let mut ready = std::mem::take(&mut shared.out);
@@ -137,7 +139,7 @@ impl Raft {
     /// stay if the log has it; else the log begins anew there. Does nothing if `base` was applied.
     pub fn install(&mut self, base: LogPosition) {
         if base.term > self.shared.term {
-            // What the leader of an older term was about to hear would no longer be true.
+            // No log is ahead of its replica's term; and nothing more is owed to an older leader.
             let (term, leader) = (base.term, None);
             self.turn(Turn::Follow { term, leader });
         }

@@ -53,6 +53,8 @@ pub struct Cluster {
     pub oracle: Oracle,
     /// Which side of a partition each replica is on; none means all together.
     pub sides: BTreeMap<NodeId, u8>,
+    /// What became of reads: the index at which each may be served, or none if it was lost.
+    pub reads_ended: Vec<(u64, Option<Index>)>,
     rng: Rng,
     reads: u64,
 }
@@ -143,6 +145,7 @@ impl Cluster {
             transfers: Vec::new(),
             oracle: Oracle::new(count),
             sides: BTreeMap::new(),
+            reads_ended: Vec::new(),
             rng: Rng::new(seed),
             reads: 0,
         }
@@ -201,7 +204,6 @@ impl Cluster {
         }
     }
 
-    #[allow(dead_code)]
     pub fn campaign(&mut self, id: NodeId) {
         if let Some(raft) = self.raft(id) {
             raft.campaign();
@@ -331,6 +333,9 @@ impl Cluster {
         }
         self.oracle.applied(id, &ready.apply);
         self.oracle.reads_ended(&ready.reads, &ready.reads_lost);
+        let answered = ready.reads.into_iter().map(|(read, at)| (read, Some(at)));
+        let lost = ready.reads_lost.into_iter().map(|read| (read, None));
+        self.reads_ended.extend(answered.chain(lost));
         for message in ready.send {
             self.oracle.sent(&message, &self.replicas);
             self.network.push(message);

@@ -10,3 +10,5 @@
 mod cluster;
 mod oracle;
 mod random;
+mod show;
+mod story;

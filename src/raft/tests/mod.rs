@@ -1,5 +1,9 @@
 //! The smallest stories; the long ones are in `tests/raft`.
 
+mod log;
+mod progress;
+mod wire;
+
 use bytes::Bytes;
 
 use super::{Config, HardState, Raft, Ready, Restored, RoleName, Room};
@@ -11,17 +15,17 @@ const ROOM: Room = Room {
     apply_bytes: 1 << 20,
 };
 
-fn alone() -> Raft {
-    let config = Config {
+/// The first of so many voters, with tiny limits.
+fn config(voters: u64) -> Config {
+    Config {
         id: NodeId(1),
-        voters: vec![NodeId(1)],
+        voters: (1..=voters).map(NodeId).collect(),
         heartbeat_ticks: 1,
         election_ticks: 3,
         append_bytes_max: 1 << 10,
         inflight_max: 4,
         uncommitted_bytes_max: 100,
-    };
-    Raft::new(config, Restored::default(), Rng::new(1))
+    }
 }
 
 /// Persists all there is to persist.
@@ -40,7 +44,7 @@ fn settle(raft: &mut Raft) -> Ready {
 
 #[test]
 fn a_replica_alone_elects_itself_commits_and_reads() {
-    let mut raft = alone();
+    let mut raft = Raft::new(config(1), Restored::default(), Rng::new(1));
     (0..6).for_each(|_| raft.tick());
     let batch = raft.ready(ROOM).persist.expect("its vote");
     let vote = HardState {

@@ -1,0 +1,131 @@
+//! The log against a dumb twin: a vector that forgets nothing.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::super::Entry;
+use super::super::log::{Log, weight};
+use crate::types::LogPosition;
+
+/// What is done to both.
+#[derive(Clone, Debug)]
+enum Action {
+    /// Append an entry of a term so much later, with so many bytes.
+    Append(u64, usize),
+    /// Truncate and compact at such a part of what there is, in hundredths.
+    Truncate(u64),
+    Compact(u64),
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        6 => (0_u64..3, 0_usize..50).prop_map(|(terms, bytes)| Action::Append(terms, bytes)),
+        1 => (1_u64..=100).prop_map(Action::Truncate),
+        1 => (0_u64..=100).prop_map(Action::Compact),
+    ]
+}
+
+/// The twin: every entry since the first, and the index up to which they count as forgotten.
+#[derive(Default)]
+struct Twin {
+    entries: Vec<Entry>,
+    forgotten: u64,
+}
+
+impl Twin {
+    fn position(&self, index: u64) -> LogPosition {
+        match index {
+            0 => LogPosition::default(),
+            _ => self.entries[index as usize - 1].at,
+        }
+    }
+
+    fn last(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// The entry so many hundredths of the way from the base to the last.
+    fn part(&self, hundredths: u64) -> u64 {
+        self.forgotten + (self.last() - self.forgotten) * hundredths / 100
+    }
+
+    fn bytes(&self, after: u64, to: u64) -> u64 {
+        let (after, to) = (after.max(self.forgotten), to.min(self.last()));
+        let entries = self.entries.iter();
+        let within = entries.filter(|e| e.at.index > after && e.at.index <= to);
+        within.map(|e| weight(e.data.len())).sum()
+    }
+
+    fn slice(&self, from: u64, to: u64, bytes_max: usize) -> Vec<Entry> {
+        let mut slice: Vec<Entry> = Vec::new();
+        let mut left = bytes_max as u64;
+        let entries = self.entries.iter();
+        for entry in entries.filter(|e| e.at.index >= from && e.at.index <= to) {
+            let weight = weight(entry.data.len());
+            if weight > left && !slice.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(weight);
+            slice.push(entry.clone());
+        }
+        slice
+    }
+
+    fn newest_at_most(&self, index: u64, term: u64) -> LogPosition {
+        let kept = (self.forgotten..=self.last()).map(|i| self.position(i));
+        let mut fitting = kept.filter(|at| at.index <= index && at.term <= term);
+        fitting.next_back().unwrap_or(self.position(self.forgotten))
+    }
+}
+
+fn apply(action: &Action, log: &mut Log, twin: &mut Twin) {
+    match action {
+        Action::Append(terms, bytes) => {
+            let last = twin.position(twin.last());
+            let at = LogPosition {
+                term: last.term + terms,
+                index: last.index + 1,
+            };
+            let data = Bytes::from(vec![7; *bytes]);
+            let entry = Entry { at, data };
+            twin.entries.push(entry.clone());
+            log.append(entry);
+        }
+        Action::Truncate(hundredths) => {
+            let from = twin.part(*hundredths).max(twin.forgotten + 1);
+            twin.entries.truncate(from as usize - 1);
+            log.truncate(from);
+        }
+        Action::Compact(hundredths) => {
+            twin.forgotten = twin.part(*hundredths);
+            log.compact(twin.forgotten);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_log_is_its_twin(
+        actions in prop::collection::vec(action(), 0..40),
+        (a, b, term, bytes_max) in (0_u64..50, 0_u64..50, 0_u64..40, 0_usize..500),
+    ) {
+        let (mut log, mut twin) = (Log::new(LogPosition::default(), Vec::new()), Twin::default());
+        for action in &actions {
+            apply(action, &mut log, &mut twin);
+        }
+        prop_assert_eq!(log.base(), twin.position(twin.forgotten));
+        prop_assert_eq!(log.last(), twin.position(twin.last()));
+        for index in 0..twin.last() + 3 {
+            let kept = index >= twin.forgotten && index <= twin.last();
+            let expected = kept.then(|| twin.position(index).term);
+            prop_assert_eq!(log.term_at(index), expected);
+            prop_assert_eq!(log.has(LogPosition { term, index }), expected == Some(term));
+        }
+        prop_assert_eq!(log.bytes_between(a, b), twin.bytes(a, b));
+        prop_assert_eq!(log.newest_at_most(a, term), twin.newest_at_most(a, term));
+        let from = a.max(twin.forgotten + 1);
+        prop_assert_eq!(log.slice(from, b, bytes_max), twin.slice(from, b, bytes_max));
+        let kept = &twin.entries[twin.forgotten as usize..];
+        prop_assert!(log.iter().eq(kept));
+    }
+}

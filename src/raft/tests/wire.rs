@@ -1,0 +1,175 @@
+//! Whatever a wire says, a replica survives it.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::super::{Body, Entry, Message, Raft, Restored};
+use super::{ROOM, config};
+use crate::rng::Rng;
+use crate::types::{LogPosition, NodeId};
+
+/// What happens to a replica.
+#[derive(Clone, Debug)]
+enum Event {
+    Message(Message),
+    Tick,
+    Propose,
+    Read,
+    Ready,
+    Persisted,
+    Compact,
+}
+
+/// Mostly small numbers, which collide and nearly fit, and now and then the largest.
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![20 => 0_u64..6, 1 => Just(u64::MAX), 1 => Just(u64::MAX - 1), 1 => any::<u64>()]
+}
+
+fn position() -> impl Strategy<Value = LogPosition> {
+    (number(), number()).prop_map(|(term, index)| LogPosition { term, index })
+}
+
+fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    let wild = prop::collection::vec(position(), 0..4);
+    let tame = (number(), number(), 0_u64..4).prop_map(|(term, from, count)| {
+        let index = (1..=count).map(|offset| from.wrapping_add(offset));
+        index.map(|index| LogPosition { term, index }).collect()
+    });
+    let positions = prop_oneof![wild, tame];
+    positions.prop_map(|all: Vec<LogPosition>| {
+        let data = Bytes::from("x");
+        let entry = |at| Entry {
+            at,
+            data: data.clone(),
+        };
+        all.into_iter().map(entry).collect()
+    })
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        position().prop_map(|last| Body::PreVote { last }),
+        any::<bool>().prop_map(|granted| Body::PreVoteReply { granted }),
+        position().prop_map(|last| Body::Vote { last }),
+        any::<bool>().prop_map(|granted| Body::VoteReply { granted }),
+        (position(), entries(), number()).prop_map(|(prev, entries, commit)| Body::Append {
+            prev,
+            entries,
+            commit
+        }),
+        number().prop_map(|matched| Body::AppendAccepted { matched }),
+        (number(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
+        (number(), number()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
+        (number(), number()).prop_map(|(round, last)| Body::HeartbeatReply { round, last }),
+        number().prop_map(|id| Body::ReadIndex { id }),
+        (number(), number()).prop_map(|(id, index)| Body::ReadIndexReply { id, index }),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let ids = (0_u64..5, 0_u64..5);
+    let message = (ids, number(), body()).prop_map(|((from, to), term, body)| {
+        let (from, to) = (NodeId(from), NodeId(to.clamp(0, 1)));
+        Event::Message(Message {
+            from,
+            to,
+            term,
+            body,
+        })
+    });
+    prop_oneof![
+        12 => message,
+        3 => Just(Event::Tick),
+        1 => Just(Event::Propose),
+        1 => Just(Event::Read),
+        4 => Just(Event::Ready),
+        3 => Just(Event::Persisted),
+        1 => Just(Event::Compact),
+    ]
+}
+
+/// A replica and the batch that its disk is writing.
+struct Victim {
+    raft: Raft,
+    writing: Option<u64>,
+    reads: u64,
+}
+
+impl Victim {
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Message(message) => self.raft.step(message),
+            Event::Tick => self.raft.tick(),
+            Event::Propose => drop(self.raft.propose(Bytes::from("x"))),
+            Event::Read => {
+                self.reads += 1;
+                self.raft.read(self.reads).ok();
+            }
+            Event::Ready => self.ready(),
+            Event::Persisted => {
+                if let Some(ticket) = self.writing.take() {
+                    self.raft.persisted(ticket);
+                }
+            }
+            Event::Compact => self.raft.compact(self.raft.status().applied),
+        }
+    }
+
+    /// Wins an election, so that a leader is tried, too.
+    fn win(&mut self) {
+        self.raft.campaign();
+        for vote in [
+            Body::PreVoteReply { granted: true },
+            Body::VoteReply { granted: true },
+        ] {
+            self.raft.step(Message {
+                from: NodeId(2),
+                to: NodeId(1),
+                term: 1,
+                body: vote,
+            });
+            self.happen(Event::Ready);
+            self.happen(Event::Persisted);
+        }
+        assert_eq!(self.raft.leader(), Some(NodeId(1)));
+    }
+
+    fn ready(&mut self) {
+        let mut room = ROOM;
+        room.persist = self.writing.is_none();
+        let ready = self.raft.ready(room);
+        if let Some(batch) = ready.persist {
+            self.writing = Some(batch.ticket);
+        }
+        if let Some(last) = ready.apply.last() {
+            self.raft.applied(last.at.index);
+        }
+        for peer in ready.snapshots {
+            self.raft.snapshot_ended(peer, peer == NodeId(2));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_message_makes_a_replica_panic(
+        leads: bool,
+        events in prop::collection::vec(event(), 0..60),
+    ) {
+        let raft = Raft::new(config(3), Restored::default(), Rng::new(1));
+        let mut victim = Victim { raft, writing: None, reads: 0 };
+        if leads {
+            victim.win();
+        }
+        let mut before = victim.raft.status();
+        for event in events {
+            victim.happen(event);
+            let now = victim.raft.status();
+            prop_assert!(now.term >= before.term && now.commit >= before.commit);
+            prop_assert!(now.applied <= now.commit && now.commit <= now.last.index);
+            before = now;
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Stories: schedules written by hand, whose file name is the sentence that they tell.
+//!
+//! A replica's disk finishes what it writes at once, and its state machine applies what it is
+//! given, unless the disk is held. Messages wait until they are delivered. After each command
+//! stands what was sent, and every replica that looks different now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+
+use bytes::Bytes;
+use goldenscript::{Command, Context, Runner};
+use sisyphus::raft::{Body, Message};
+use sisyphus::types::NodeId;
+
+use crate::cluster::Cluster;
+use crate::show;
+
+/// A cluster that settles within fewer deliveries or never.
+const DELIVERIES_MAX: usize = 1000;
+
+/// What a script may say. Replicas go by their numbers.
+#[derive(Command)]
+pub enum Line {
+    /// Starts so many replicas with empty disks.
+    Cluster {
+        count: u64,
+        #[arg(key, optional)]
+        inflight: Option<usize>,
+        #[arg(key, optional)]
+        append_bytes: Option<usize>,
+        #[arg(key, optional)]
+        uncommitted_bytes: Option<usize>,
+        #[arg(key, optional)]
+        election: Option<u32>,
+    },
+    /// Elects a replica, without showing how.
+    Elect { id: u64 },
+    /// Makes a replica ask around and stand if it may.
+    Campaign { id: u64 },
+    /// Time passes for these replicas.
+    Tick {
+        ids: Vec<u64>,
+        #[arg(key, optional)]
+        times: Option<u64>,
+    },
+    /// Gives a replica commands, or bytes of them.
+    Propose { id: u64, data: Vec<String> },
+    /// Begins a read.
+    Read { id: u64 },
+    /// Delivers what waits now, but not what is sent meanwhile.
+    Deliver {
+        #[arg(key, optional)]
+        from: Option<u64>,
+        #[arg(key, optional)]
+        to: Option<u64>,
+        #[arg(key, optional)]
+        only: Option<String>,
+    },
+    /// Delivers the same twice.
+    Repeat { to: u64 },
+    /// Loses what waits now.
+    Lose {
+        #[arg(key, optional)]
+        from: Option<u64>,
+        #[arg(key, optional)]
+        to: Option<u64>,
+        #[arg(key, optional)]
+        only: Option<String>,
+    },
+    /// Delivers until nothing is left to deliver.
+    Settle,
+    /// Cuts these replicas off from the others; what is sent across waits.
+    Cut { ids: Vec<u64> },
+    /// Ends the partition.
+    Heal,
+    /// From now on the disk of a replica finishes nothing by itself.
+    HoldDisk { id: u64 },
+    /// The disk finishes the batch it is writing.
+    Sync { id: u64 },
+    /// The disk works by itself again.
+    FreeDisk { id: u64 },
+    /// Power is lost.
+    Crash { id: u64 },
+    /// The process starts again.
+    Restart { id: u64 },
+    /// The state machine becomes durable and the log is cut below it, but for so many entries.
+    Flush {
+        id: u64,
+        #[arg(key, optional)]
+        keep: Option<u64>,
+    },
+    /// The transfers under way end: by installation, or without.
+    Transfer { outcome: String },
+    /// Shows replicas.
+    Show { ids: Vec<u64> },
+}
+
+/// The world of a script.
+#[derive(Default)]
+pub struct Story {
+    cluster: Option<Cluster>,
+    held: BTreeSet<NodeId>,
+    /// How each replica looked last.
+    shown: BTreeMap<NodeId, String>,
+    out: String,
+}
+
+impl Runner for Story {
+    type Command = Line;
+
+    fn run(&mut self, line: &Line, _: &Context) -> Result<String, Box<dyn Error>> {
+        match line {
+            Line::Cluster { .. } => self.begin(line),
+            Line::Elect { id } => {
+                self.cluster()?.campaign(NodeId(*id));
+                self.settle()?;
+                self.out.clear();
+                if !self.cluster()?.leaders().contains(&NodeId(*id)) {
+                    return Err("it was not elected".into());
+                }
+            }
+            Line::Campaign { id } => self.cluster()?.campaign(NodeId(*id)),
+            Line::Tick { ids, times } => {
+                for _ in 0..times.unwrap_or(1) {
+                    for id in ids {
+                        self.cluster()?.tick(NodeId(*id));
+                        self.pump()?;
+                    }
+                }
+            }
+            Line::Propose { id, data } => self.propose(NodeId(*id), data)?,
+            Line::Read { id } => self.read(NodeId(*id))?,
+            Line::Deliver { from, to, only } => {
+                for message in self.take(*from, *to, only.as_deref(), false)? {
+                    self.cluster()?.deliver(message);
+                    self.pump()?;
+                }
+            }
+            Line::Repeat { to } => {
+                let again = self.cluster()?.network.clone();
+                self.cluster()?
+                    .network
+                    .extend(again.into_iter().filter(|m| m.to.0 == *to));
+            }
+            Line::Lose { from, to, only } => {
+                self.take(*from, *to, only.as_deref(), true)?;
+            }
+            Line::Settle => self.settle()?,
+            Line::Cut { ids } => {
+                let cut = ids.iter().map(|id| (NodeId(*id), 1));
+                self.cluster()?.sides = cut.collect();
+            }
+            Line::Heal => self.cluster()?.sides.clear(),
+            Line::HoldDisk { id } => {
+                self.held.insert(NodeId(*id));
+            }
+            Line::Sync { id } => self.cluster()?.persisted(NodeId(*id)),
+            Line::FreeDisk { id } => {
+                self.held.remove(&NodeId(*id));
+                self.cluster()?.persisted(NodeId(*id));
+            }
+            Line::Crash { id } => self.cluster()?.crash(NodeId(*id), None),
+            Line::Restart { id } => self.cluster()?.start(NodeId(*id)),
+            Line::Flush { id, keep } => self.cluster()?.flush(NodeId(*id), keep.unwrap_or(0)),
+            Line::Transfer { outcome } => {
+                for transfer in std::mem::take(&mut self.cluster()?.transfers) {
+                    self.cluster()?.end_transfer(transfer, outcome == "ok");
+                }
+            }
+            Line::Show { ids } => ids.iter().for_each(|id| {
+                self.shown.remove(&NodeId(*id));
+            }),
+        }
+        self.pump()?;
+        self.show_changes();
+        Ok(std::mem::take(&mut self.out))
+    }
+}
+
+impl Story {
+    fn begin(&mut self, line: &Line) {
+        let Line::Cluster {
+            count,
+            inflight,
+            append_bytes,
+            uncommitted_bytes,
+            election,
+        } = line
+        else {
+            unreachable!("the caller looked");
+        };
+        let mut cluster = Cluster::new(*count, 1, |config| {
+            config.inflight_max = inflight.unwrap_or(4);
+            config.append_bytes_max = append_bytes.unwrap_or(1000);
+            config.election_ticks = election.unwrap_or(config.election_ticks);
+            config.uncommitted_bytes_max = uncommitted_bytes.unwrap_or(10_000);
+        });
+        cluster.ids().into_iter().for_each(|id| cluster.start(id));
+        for (id, replica) in &cluster.replicas {
+            let line = show::replica(*id, replica.raft.as_ref());
+            self.shown.insert(*id, line);
+        }
+        self.cluster = Some(cluster);
+    }
+
+    fn cluster(&mut self) -> Result<&mut Cluster, &'static str> {
+        self.cluster.as_mut().ok_or("begin with a cluster")
+    }
+
+    fn say(&mut self, line: &str) {
+        self.out.push_str(line);
+        self.out.push('\n');
+    }
+
+    fn propose(&mut self, id: NodeId, data: &[String]) -> Result<(), Box<dyn Error>> {
+        for data in data {
+            let data = Bytes::from(data.clone());
+            match self.cluster()?.propose(id, data).ok_or("it is down")? {
+                Ok(at) => self.say(&format!("proposed as {at}")),
+                Err(error) => self.say(&format!("refused: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, id: NodeId) -> Result<(), Box<dyn Error>> {
+        match self.cluster()?.read(id).ok_or("it is down")? {
+            Ok(read) => self.say(&format!("read {read} begins at {id}")),
+            Err(error) => self.say(&format!("refused: {error}")),
+        }
+        Ok(())
+    }
+
+    /// Takes the waiting messages that fit, those across a partition only if asked for.
+    fn take(
+        &mut self,
+        from: Option<u64>,
+        to: Option<u64>,
+        only: Option<&str>,
+        across: bool,
+    ) -> Result<Vec<Message>, &'static str> {
+        let cluster = self.cluster()?;
+        let fits = |message: &Message| {
+            from.is_none_or(|from| message.from.0 == from)
+                && to.is_none_or(|to| message.to.0 == to)
+                && only.is_none_or(|only| kind(&message.body) == only)
+        };
+        let all = std::mem::take(&mut cluster.network);
+        let passes = |m: &Message| fits(m) && (across || cluster.is_connected(m.from, m.to));
+        let (taken, left) = all.into_iter().partition(passes);
+        cluster.network = left;
+        Ok(taken)
+    }
+
+    fn settle(&mut self) -> Result<(), Box<dyn Error>> {
+        for _ in 0..DELIVERIES_MAX {
+            self.pump()?;
+            let cluster = self.cluster()?;
+            let waiting = cluster.network.iter();
+            let mut passing = waiting
+                .enumerate()
+                .filter(|(_, m)| cluster.is_connected(m.from, m.to));
+            let Some((at, _)) = passing.next() else {
+                return Ok(());
+            };
+            let message = cluster.network.remove(at);
+            cluster.deliver(message);
+        }
+        Err("the cluster never settles".into())
+    }
+
+    /// Does what is ready everywhere, and says what was sent.
+    fn pump(&mut self) -> Result<(), &'static str> {
+        let held = self.held.clone();
+        let cluster = self.cluster()?;
+        let waiting = cluster.network.len();
+        let answers = cluster.reads_ended.len();
+        for id in cluster.ids() {
+            while cluster.pump(id, usize::MAX) {
+                if !held.contains(&id) {
+                    cluster.persisted(id);
+                }
+            }
+        }
+        let sent: Vec<String> = cluster.network[waiting..]
+            .iter()
+            .map(show::message)
+            .collect();
+        let ended = cluster.reads_ended[answers..].iter().map(show::read_end);
+        let lines: Vec<String> = sent.into_iter().chain(ended).collect();
+        lines.iter().for_each(|line| self.say(line));
+        Ok(())
+    }
+
+    fn show_changes(&mut self) {
+        let Some(cluster) = &self.cluster else { return };
+        let mut lines = Vec::new();
+        for (id, replica) in &cluster.replicas {
+            let line = show::replica(*id, replica.raft.as_ref());
+            if self.shown.insert(*id, line.clone()).as_ref() != Some(&line) {
+                lines.push(line);
+            }
+        }
+        lines.iter().for_each(|line| self.say(line));
+    }
+}
+
+/// The word by which a script picks messages.
+fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::PreVote { .. } => "pre-vote",
+        Body::PreVoteReply { .. } => "pre-vote-reply",
+        Body::Vote { .. } => "vote",
+        Body::VoteReply { .. } => "vote-reply",
+        Body::Append { .. } => "append",
+        Body::AppendAccepted { .. } => "accepted",
+        Body::AppendRejected { .. } => "rejected",
+        Body::Heartbeat { .. } => "heartbeat",
+        Body::HeartbeatReply { .. } => "heartbeat-reply",
+        Body::ReadIndex { .. } => "read-index",
+        Body::ReadIndexReply { .. } => "read-index-reply",
+    }
+}
+
+#[test]
+fn every_story_is_as_it_was_told() {
+    let scripts = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/raft/scripts");
+    let mut paths: Vec<_> = scripts
+        .read_dir()
+        .expect("the folder of scripts")
+        .map(|entry| entry.expect("an entry of the folder").path())
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 20, "stories went missing: {paths:?}");
+    for path in paths {
+        eprintln!("{}", path.display());
+        goldenscript::run(&mut Story::default(), &path).expect("a readable script");
+    }
+}
