@@ -272,16 +272,21 @@ async fn probes_and_metrics_tell_how_the_node_is() {
     }
 }
 
+async fn until_ready_is(to: SocketAddr, ready: bool) {
+    let wait = async { while (get(to, "/readyz").await.status == 200) != ready {} };
+    timeout(PATIENCE, wait).await.expect("readiness changes");
+}
+
 #[tokio::test]
 async fn a_node_without_a_quorum_is_alive_but_not_ready_and_says_not_done() {
     let scratch = Scratch::new();
     let mut servers = three(&scratch).await;
     let to = servers[0].addresses().http;
-    while get(to, "/readyz").await.status != 200 {}
+    until_ready_is(to, true).await;
     for server in servers.drain(1..) {
         server.stop().await;
     }
-    while get(to, "/readyz").await.status == 200 {}
+    until_ready_is(to, false).await;
     assert_eq!(get(to, "/livez").await.status, 200);
     assert_eq!(get(to, "/startupz").await.status, 200);
     assert_eq!(

@@ -12,7 +12,7 @@
 //! is whatever had queued up when the stream was ready for more, one frame if nothing else.
 //!
 //! Invariants:
-//! * a queue holds at most [`QUEUE_FRAMES_MAX`] frames and [`QUEUE_BYTES_MAX`] bytes;
+//! * a queue holds at most `QUEUE_FRAMES_MAX` frames and `QUEUE_BYTES_MAX` bytes;
 //! * nothing is delivered before the stream's hello was checked: cluster, sender, receiver and the
 //!   list of voters must fit, or the stream is refused with an error that names both sides;
 //! * a peer's name is resolved again for every connection: pods come back under other addresses;

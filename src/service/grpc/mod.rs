@@ -3,7 +3,7 @@
 //!
 //! One struct per service, each over a [`Face`], which knows what all answers have in common.
 //! Requests and answers are translated in [`rpc::etcd`](crate::rpc::etcd); errors become codes and
-//! messages in [`errors`]. The same code runs under the simulation, where its clients call it
+//! messages in `errors`. The same code runs under the simulation, where its clients call it
 //! through madsim's gRPC.
 //!
 //! Beyond etcd, a request may carry two metadata keys, [`CLIENT_ID`](crate::rpc::etcd::CLIENT_ID) and

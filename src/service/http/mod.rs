@@ -7,7 +7,7 @@
 //! | `DELETE /v1/kv/{key}` | removes the key; 404 if there was none |
 //! | `GET /v1/kv?prefix=&limit=` | keys and values of one revision, a line of JSON each |
 //! | any `/put?key=&val=` `/get?key=` `/delete?key=` | the same for the simplest of clients |
-//! | `GET /livez /readyz /startupz` | probes, see [`probes`] |
+//! | `GET /livez /readyz /startupz` | probes, see `probes` |
 //! | `GET /metrics /v1/status` | for Prometheus; for humans and tools |
 //!
 //! The ETag is the key's `mod_revision`. `If-Match: "7"` lets a write happen only if the key is

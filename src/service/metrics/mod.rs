@@ -5,7 +5,7 @@
 //! * *counted as it happens*: requests and their latencies, by two middlewares around the faces
 //!   ([`Metrics::measure_http`], [`Metrics::measure_grpc`]), and syncs by a disk that wraps the real
 //!   one ([`Metrics::watch`]);
-//! * *asked at the scrape*: everything the node knows of itself anyway ([`state`]), so that no number
+//! * *asked at the scrape*: everything the node knows of itself anyway (`state`), so that no number
 //!   here can be older than the scrape or differ from `/v1/status`;
 //! * *constants*: the version.
 //!
