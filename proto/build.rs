@@ -25,6 +25,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     madsim_tonic_build::configure()
         .file_descriptor_set_path(&descriptors)
         .skip_protoc_run()
+        // It would name the files relative to the manifest, where they are not, and cargo would
+        // build everything anew every time. The directory is named above.
+        .emit_rerun_if_changed(false)
         .bytes(["."])
         .compile_protos(&FILES, &[proto.to_string_lossy().as_ref()])?;
     Ok(())
