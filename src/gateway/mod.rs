@@ -136,7 +136,7 @@ impl Gateway {
         Ok(Read {
             page,
             revision,
-            term: self.term(),
+            term: self.host.term(SHARD),
         })
     }
 
@@ -200,14 +200,6 @@ impl Gateway {
 
     fn left(&self, deadline: u64) -> Duration {
         Duration::from_micros(deadline.saturating_sub(self.clock.now_us()))
-    }
-
-    fn term(&self) -> Term {
-        self.host
-            .status()
-            .shards
-            .first()
-            .map_or(0, |shard| shard.raft.term)
     }
 }
 

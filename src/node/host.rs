@@ -24,7 +24,7 @@ use crate::{
     machine,
     rng::Rng,
     rpc::{self, PeerBody},
-    types::{NodeId, ShardId},
+    types::{NodeId, ShardId, Term},
 };
 
 /// The directory of the Raft log.
@@ -211,6 +211,12 @@ impl Host {
     /// Who reads this node's state machine as it is, however old.
     pub fn stale(&self, shard: ShardId) -> Result<machine::Reader, RequestError> {
         Ok(self.shard(shard)?.reader.clone())
+    }
+
+    /// The shard's term as this node knows it; 0 of a shard that it does not have.
+    pub fn term(&self, shard: ShardId) -> Term {
+        let shard = self.inner.shards.get(&shard);
+        shard.map_or(0, |shard| shard.board.read().term)
     }
 
     /// How things stand.
