@@ -3,27 +3,27 @@
 //! the versions mean, and in which log they are safe until they are flushed, is its owner's affair.
 //!
 //! # The way of a write
-//! A [`Batch`] goes into the *active* [memtable](memtable), a [skip list](skiplist) in an
-//! [arena](arena) that one thread extends while others read. When it is full its owner *freezes* it
-//! and hands over a *note*: an opaque piece of its own state, such as how far it had applied its
-//! log. The [flush](flush) writes the oldest frozen memtable into a [table](table) of level 0, and
-//! one edit of the [manifest](manifest) makes table and note part of the database together. So
-//! whoever opens it finds a note and exactly the writes that belong to it, and replays its log from
-//! there. When level 0 has grown, [compaction](compact) merges it into level 1, whose tables do not
-//! overlap, and drops the versions that [nobody can see](retain).
+//! A [`Batch`] goes into the *active* memtable, a skip list in an arena that one thread extends
+//! while others read (`skiplist`). When it is full its owner *freezes* it and hands over a *note*: an
+//! opaque piece of its own state, such as how far it had applied its log. The background (`flush`)
+//! writes the oldest frozen memtable into a table of level 0, and one edit of the `manifest` makes
+//! table and note part of the database together. So whoever opens it finds a note and exactly the
+//! writes that belong to it, and replays its log from there. When level 0 has grown, compaction
+//! merges it into level 1, whose tables do not overlap (`compaction` decides, `compact` does it), and
+//! drops the versions that nobody can see (`retain`).
 //!
 //! # The way of a read
-//! A reader takes the present [super-version](state), one pointer to all memtables and tables, and
+//! A reader takes the present super-version (`state`), one pointer to all memtables and tables, and
 //! keeps it as long as it needs. It looks into the active memtable, the frozen ones from new to old,
 //! level 0 from new to old, and level 1; the first place that has a version it may see has the
-//! newest one. Ranges and snapshots [merge](merge) all these places into one order. Nobody waits
+//! newest one. Ranges and snapshots merge all these places into one order (`merge`). Nobody waits
 //! for anybody: writers add to lists, and flush and compaction swap the pointer.
 //!
 //! # Who may change what
-//! Three tasks work in the background: flush and compaction make tables, and the
-//! [committer](commit) alone writes the manifest and then swaps the super-version, one change at a
-//! time. The first error of any of them [stops all three](Db::error): memory stays readable, and
-//! since the owner's log is cut only below a durable note, nothing is lost.
+//! Three tasks work in the background: flush and compaction make tables, and the committer
+//! (`commit`) alone writes the manifest and then swaps the super-version, one change at a time. The
+//! first error of any of them [stops all three](Db::error): memory stays readable, and since the
+//! owner's log is cut only below a durable note, nothing is lost.
 //!
 //! # Invariants
 //! 1. Versions stand in one order everywhere: keys ascending, of one key the newest first.
