@@ -91,18 +91,26 @@ impl Image {
         }
     }
 
-    /// What a replica begins with whose state machine stands at `base`.
-    fn restored(&self, base: LogPosition) -> Restored {
-        let after = self.entries.iter().filter(|e| e.at.index > base.index);
+    /// Forgets the entries up to `to`, which the log has.
+    fn compact(&mut self, to: Index) {
+        let position = self.at(to).expect("what is cut is there");
+        self.entries.retain(|entry| entry.at.index > to);
+        self.base = position;
+    }
+
+    /// What a replica begins with whose state machine stands at `flushed`. A log that does not run
+    /// through there is of no use.
+    fn restored(&self, flushed: LogPosition) -> Restored {
+        let useful = self.has(flushed);
         Restored {
             hard_state: self.hard_state,
-            base,
-            entries: if self.has(base) {
-                after.cloned().collect()
+            base: if useful { self.base } else { flushed },
+            entries: if useful {
+                self.entries.clone()
             } else {
                 Vec::new()
             },
-            applied: base.index,
+            applied: flushed.index,
         }
     }
 }
@@ -259,13 +267,19 @@ impl Cluster {
         }
     }
 
-    /// The state machine becomes durable, and the log forgets all but the last `kept` entries of
-    /// what it holds.
+    /// The state machine becomes durable, and the log in memory and on disk forgets all but the
+    /// last `kept` entries of what it holds.
     pub fn flush(&mut self, id: NodeId, kept: u64) {
         let replica = self.replica(id);
         if let Some(raft) = &mut replica.raft {
             replica.flushed = replica.applied;
-            raft.compact(replica.flushed.index.saturating_sub(kept));
+            let to = replica.flushed.index.saturating_sub(kept);
+            raft.compact(to);
+            // The file is cut after the batch that is being written, never before it.
+            let idle = replica.writing.is_none();
+            if idle && replica.image.base.index < to && replica.image.at(to).is_some() {
+                replica.image.compact(to);
+            }
             self.observe(id);
         }
     }
