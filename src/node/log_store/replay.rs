@@ -81,6 +81,10 @@ impl Replay {
         if let Change::Head(head) = &change
             && !self.shards.contains_key(&shard)
         {
+            let empty = head.base == head.last;
+            if !empty && head.base.index >= head.last.index {
+                return Err("a head whose last entry is before its base");
+            }
             let log = Log {
                 tail: Tail::from_head(*head),
                 start: head.last.index,

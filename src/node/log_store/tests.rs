@@ -10,6 +10,8 @@ use crate::{
     types::{Index, NodeId, Term},
 };
 
+mod records;
+
 const SHARD: ShardId = ShardId(1);
 
 type Logs = BTreeMap<ShardId, Restored>;
@@ -72,8 +74,8 @@ enum Step {
     /// To the entry this many behind the end.
     Compact(ShardId, usize),
     Commit,
-    /// Power fails, or only the process crashes.
-    Crash(bool),
+    /// Power fails, or only the process crashes; and again after so many operations of the opening.
+    Crash(bool, u64),
     /// The disk fails after so many operations.
     Stop(u64),
 }
@@ -87,7 +89,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (shard(), 0..9_u64).prop_map(|(shard, jump)| Step::Reset(shard, jump)),
         3 => (shard(), 0..9_usize).prop_map(|(shard, back)| Step::Compact(shard, back)),
         6 => Just(Step::Commit),
-        2 => any::<bool>().prop_map(Step::Crash),
+        2 => (any::<bool>(), 0..12_u64).prop_map(|(power, after)| Step::Crash(power, after)),
         1 => (0..12_u64).prop_map(Step::Stop),
     ]
 }
@@ -117,6 +119,13 @@ impl Trial {
     fn append(&mut self, shard: ShardId, batch: &Persist) {
         self.store.append(shard, batch);
         persist(self.model.entry(shard).or_default(), batch);
+    }
+
+    fn restart(&mut self, power: bool) {
+        self.disk = match power {
+            true => self.disk.restart(),
+            false => self.disk.restart_keeping_unsynced(),
+        };
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), LogStoreError> {
@@ -162,18 +171,18 @@ impl Trial {
                 self.store.commit().await?;
                 self.possible = vec![self.model.clone()];
             }
-            Step::Crash(power) => self.crash(power).await,
+            Step::Crash(power, after) => self.crash(power, after).await,
             Step::Stop(after) => self.disk.stop_after(self.disk.operations() + after),
         }
         Ok(())
     }
 
-    /// Crashes and looks at what is left; a disk that fails again meanwhile changes nothing.
-    async fn crash(&mut self, power: bool) {
-        self.disk = match power {
-            true => self.disk.restart(),
-            false => self.disk.restart_keeping_unsynced(),
-        };
+    /// Crashes twice, the second time while the log is being opened, and looks at what is left.
+    async fn crash(&mut self, power: bool, after: u64) {
+        self.restart(power);
+        self.disk.stop_after(after);
+        let _ = try_open(&self.disk).await;
+        self.restart(power);
         let (store, mut found) = open(&self.disk).await;
         found.retain(|_, log| *log != Restored::default());
         let known = |logs: &Logs| {
@@ -200,10 +209,10 @@ proptest! {
             let mut trial = Trial::new().await;
             for (rank, step) in steps.iter().enumerate() {
                 if trial.step(step).await.is_err() {
-                    trial.crash(rank % 2 == 0).await;
+                    trial.crash(rank % 2 == 0, rank as u64 % 12).await;
                 }
             }
-            trial.crash(true).await;
+            trial.crash(true, 12).await;
         });
     }
 }

@@ -1,0 +1,113 @@
+//! Records one by one: their bytes, and what becomes of those that contradict each other.
+
+use super::{
+    super::{change::Change, tail::Head},
+    *,
+};
+
+/// Any change, sane or not.
+fn any_change() -> impl Strategy<Value = Change> {
+    let place = || (0..4_u64, 0..6_u64).prop_map(|(term, index)| at(term, index));
+    let hard_state = || {
+        (0..3_u64, 0..2_u64).prop_map(|(term, vote)| HardState {
+            term,
+            vote: Some(NodeId(vote)).filter(|vote| vote.0 != 0),
+        })
+    };
+    prop_oneof![
+        1 => (hard_state(), place(), place()).prop_map(|(hard_state, base, last)| {
+            Change::Head(Head { hard_state, base, last })
+        }),
+        1 => hard_state().prop_map(Change::HardState),
+        1 => place().prop_map(Change::Reset),
+        6 => place().prop_map(|at| Change::Entry(entry(at.term, at.index))),
+        1 => place().prop_map(Change::Compact),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn contradictory_records_are_an_error_and_never_a_gap(
+        changes in vec(any_change(), 0..12),
+    ) {
+        block_on(async {
+            let disk = MemDisk::new();
+            let opened = Wal::open(Arc::new(disk.clone()), "raft", 512).await;
+            let mut wal = opened.unwrap().0;
+            changes.iter().for_each(|change| change.append(&mut wal, SHARD));
+            wal.commit().await.unwrap();
+            let Ok((_, found)) = try_open(&disk).await else { return };
+            for log in found.values() {
+                let mut before = log.base;
+                for entry in &log.entries {
+                    assert_eq!(entry.at.index, before.index + 1, "{changes:?}");
+                    assert!(entry.at.term >= before.term, "{changes:?}");
+                    before = entry.at;
+                }
+            }
+            assert_eq!(open(&disk.restart()).await.1, found, "what opened once opens again");
+        });
+    }
+
+    #[test]
+    fn any_record_is_read_back_or_refused(kind in 0..8_u8, payload in vec(any::<u8>(), 0..60)) {
+        block_on(async {
+            let disk = MemDisk::new();
+            let opened = Wal::open(Arc::new(disk.clone()), "raft", 512).await;
+            let mut wal = opened.unwrap().0;
+            wal.append(kind, SHARD, &[&payload]);
+            wal.commit().await.unwrap();
+            if let Ok((_, found)) = try_open(&disk).await {
+                assert_eq!(open(&disk.restart()).await.1, found);
+            }
+        });
+    }
+}
+
+#[test]
+fn the_records_are_frozen() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let opened = Wal::open(Arc::new(disk.clone()), "raft", 512).await;
+        let mut wal = opened.unwrap().0;
+        let vote = |vote: Option<u64>| HardState {
+            term: 3,
+            vote: vote.map(NodeId),
+        };
+        let head = Head {
+            hard_state: vote(None),
+            base: at(1, 0x10),
+            last: at(2, 0x11),
+        };
+        let changes = [
+            Change::Head(head),
+            Change::HardState(vote(Some(9))),
+            Change::Reset(at(4, 0x20)),
+            Change::Entry(entry(5, 0x21)),
+            Change::Compact(at(5, 0x21)),
+        ];
+        changes
+            .iter()
+            .for_each(|change| change.append(&mut wal, SHARD));
+        wal.commit().await.unwrap();
+        let (_, recovered) = Wal::open(Arc::new(disk), "raft", 512).await.unwrap();
+        let frozen: [(u8, &[u64], &str); 5] = [
+            (1, &[3, 0, 1, 0x10, 2, 0x11], ""),
+            (2, &[3, 9], ""),
+            (3, &[4, 0x20], ""),
+            (4, &[5, 0x21], "33@5"),
+            (5, &[5, 0x21], ""),
+        ];
+        for ((placed, (kind, numbers, data)), change) in
+            recovered.records.iter().zip(frozen).zip(changes)
+        {
+            let mut payload: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+            payload.extend(data.as_bytes());
+            assert_eq!(
+                (placed.record.kind, &placed.record.payload[..]),
+                (kind, &payload[..])
+            );
+            assert_eq!(Change::decode(&placed.record), Ok(change));
+        }
+    });
+}
