@@ -9,7 +9,10 @@ use super::*;
 use crate::env::task::{self, block_on};
 
 /// Transactions that are applied while others read.
-const ROUNDS: u64 = 500;
+const ROUNDS: u64 = 2000;
+
+/// What each of them writes.
+const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 #[test]
 fn a_reader_sees_whole_transactions_and_never_goes_back() {
@@ -18,10 +21,14 @@ fn a_reader_sees_whole_transactions_and_never_goes_back() {
     thread::scope(|scope| {
         scope.spawn(move || block_on(read_to_the_end(&receiver)));
         block_on(async {
-            let mut bench = Bench::new(tiny()).await;
+            let limits = Limits {
+                memtable_bytes: 64 << 10,
+                ..tiny()
+            };
+            let mut bench = Bench::new(limits).await;
             sender.send(bench.machine.reader()).expect("taken");
             for _ in 0..ROUNDS {
-                bench.ops(vec![put("a", "x"), put("b", "y")]).await;
+                bench.ops(KEYS.map(put_much).into()).await;
                 bench.machine.settle().await.expect("settled");
             }
             // The reader ends with the sender, also if an assertion fails above.
@@ -30,26 +37,38 @@ fn a_reader_sees_whole_transactions_and_never_goes_back() {
     });
 }
 
+fn put_much(key: &'static str) -> Op {
+    Op::Put {
+        key: bytes(key),
+        value: vec![b'x'; 2000].into(),
+        want_previous: false,
+    }
+}
+
 async fn read_to_the_end(receiver: &mpsc::Receiver<Reader>) {
     let reader = receiver.recv().expect("sent");
     let mut last = 1;
     while matches!(receiver.try_recv(), Err(TryRecvError::Empty)) {
-        let (revision, page) = reader.query(&all_of(everything())).await.expect("readable");
+        // The key that is written last shows best what was not written yet.
+        let query = all_of(single(KEYS[KEYS.len() - 1]));
+        let (revision, page) = reader.query(&query).await.expect("readable");
         assert!(revision >= last, "revision {revision} after {last}");
-        check(&page, revision);
+        check(&page, revision, 1);
         let query = Query {
             revision: last,
+            keys_only: true,
             ..all_of(everything())
         };
-        check(&reader.query(&query).await.expect("readable").1, last);
+        let (_, page) = reader.query(&query).await.expect("readable");
+        check(&page, last, KEYS.len());
         last = revision;
     }
 }
 
-/// Both keys were written by every transaction.
-fn check(page: &Page, revision: Revision) {
-    let count = if revision == 1 { 0 } else { 2 };
-    assert_eq!(page.kvs.len(), count, "at revision {revision}");
+/// All keys are written by every transaction.
+fn check(page: &Page, revision: Revision, keys: usize) {
+    let count = if revision == 1 { 0 } else { keys };
+    assert_eq!(page.count, count as u64, "at revision {revision}");
     for kv in &page.kvs {
         assert_eq!((kv.mod_revision, kv.version), (revision, revision - 1));
     }

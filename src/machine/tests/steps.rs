@@ -50,7 +50,7 @@ fn value() -> impl Strategy<Value = Bytes> {
 pub(super) fn query() -> impl Strategy<Value = Query> {
     let revision = prop_oneof![3 => Just(0), 1 => 0..20_u64];
     let flags = (prop::bool::weighted(0.1), prop::bool::weighted(0.1));
-    (keys(), revision, 0..4_u64, flags).prop_map(|(keys, revision, limit, flags)| Query {
+    (keys(), revision, 0..6_u64, flags).prop_map(|(keys, revision, limit, flags)| Query {
         keys,
         revision,
         limit,

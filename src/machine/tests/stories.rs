@@ -187,6 +187,24 @@ fn what_is_refused_changes_nothing() {
 }
 
 #[test]
+fn an_answer_has_a_bound_over_all_its_results() {
+    block_on(async {
+        let mut bench = Bench::new(tiny()).await;
+        let value = "a value of which three are more than an answer may hold, but two are not";
+        for key in ["a", "b", "c"] {
+            bench.ops(vec![put(key, value)]).await;
+        }
+        let look = |key| Op::Range(all_of(single(key)));
+        let ops = vec![delete(single("a")), put("b", ""), look("c")];
+        bench.ops(ops[..2].to_vec()).await;
+        bench.ops(vec![put("a", value), put("b", value)]).await;
+        let refusal = Refusal::ReplyTooLarge { bytes_max: 250 };
+        assert_eq!(bench.txn(always(ops)).await, Err(refusal));
+        assert_eq!(bench.machine.revision(), 6);
+    });
+}
+
+#[test]
 fn a_repeated_request_gets_its_first_answer() {
     block_on(async {
         let mut bench = Bench::new(tiny()).await;
