@@ -1,6 +1,6 @@
 //! `sicli`, the client program.
 //!
-//! Each command reads its words (`args.rs`), does its work with a [`Client`](crate::client::Client)
+//! Each command reads its words (`args.rs`), does its work with a [`Client`]
 //! and answers on standard output, as text or as one line of JSON. What went wrong goes to standard
 //! error in one line that names the place and the remedy. The exit code tells scripts the rest:
 //!
