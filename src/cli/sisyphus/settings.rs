@@ -42,7 +42,7 @@ pub(super) struct Settings {
         value_delimiter = ';'
     )]
     members: Vec<String>,
-    /// A field of [limits]: NAME=NUMBER; repeat it, or join several with ';'
+    /// A field of `[limits]`: NAME=NUMBER; repeat it, or join several with ';'
     #[arg(
         long = "limit",
         env = "SISYPHUS_LIMITS",
