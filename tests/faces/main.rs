@@ -1,6 +1,7 @@
 //! The faces of a real node, on real sockets.
 
 mod client;
+mod deployed;
 mod grpc;
 mod http;
 mod node;
