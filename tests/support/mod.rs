@@ -192,13 +192,20 @@ fn log_file(dir: &Path, id: usize) -> PathBuf {
     dir.join(format!("node-{id}.log"))
 }
 
+/// Ports that the system does not give to outgoing connections: between a test's choice and the
+/// server's use, and while a killed server is down, nobody else comes by one.
+const PORTS: std::ops::RangeInclusive<u64> = 10_000..=32_000;
+
 /// Addresses on loopback that nobody uses now. Each was bound while the others were, so they
 /// differ.
 fn free_addresses(count: usize) -> Vec<String> {
-    let listeners: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-        .collect();
-    let addresses = listeners.iter().map(|listener| listener.local_addr());
+    let mut rng = machine_rng();
+    let mut listeners = Vec::new();
+    while listeners.len() < count {
+        let port = rng.between(*PORTS.start(), *PORTS.end());
+        listeners.extend(TcpListener::bind(("127.0.0.1", port as u16)));
+    }
+    let addresses = listeners.iter().map(TcpListener::local_addr);
     addresses
         .map(|address| address.unwrap().to_string())
         .collect()
