@@ -7,7 +7,7 @@
 //! # The house
 //!
 //! The code is built in floors. A room imports lower floors and its own folder, nothing else;
-//! `tests/tidy.rs` checks it. Each folder's `mod.rs` is an essay: read that first.
+//! `tests/tidy` checks it. Each folder's `mod.rs` is an essay: read that first.
 //!
 //! | floor | rooms | what lives there |
 //! |---|---|---|
@@ -28,7 +28,7 @@
 //! 1. [`raft`] never awaits, never reads a clock, a disk or a random source, and knows no protobuf.
 //! 2. The world is reached through [`mod@env`] alone.
 //! 3. Bytes get meaning in few places, each of which draws them: [`codec`], `wal/record`, the blocks,
-//!    tables and manifest of `lsm/`, `machine/command`, `rpc/convert`.
+//!    tables and manifest of `lsm/`, `machine/command`, `rpc/convert`, `node/identity`, `node/fate`.
 //! 4. Whatever can be lost or reordered between nodes goes through one trait, [`env::Transport`].
 //!
 //! # The way of a PUT
