@@ -102,13 +102,14 @@ fn run_seeds(seeds: Range<u64>, jobs: Option<usize>, twice: bool) -> ExitCode {
     let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let (total, started) = (seeds.end - seeds.start, std::time::Instant::now());
     let bar = progress(total);
-    let (mut failed, mut sum) = (0_u64, Tally::default());
+    let (mut failed, mut faults, mut sum) = (0_u64, 0_u64, Tally::default());
     let runner = |plan: &Plan| match twice {
         true => run_twice(plan),
         false => run(plan, false),
     };
     campaign(seeds, jobs, runner, |plan, outcome| {
         sum = add(sum, outcome.operations);
+        faults += outcome.faults;
         if outcome.violation.is_some() {
             failed += 1;
             let text = match failed <= TOLD_MAX {
@@ -124,7 +125,7 @@ fn run_seeds(seeds: Range<u64>, jobs: Option<usize>, twice: bool) -> ExitCode {
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     println!(
-        "{total} seeds, {failed} failed; operations: {} done, {} not done, {} unknown; {seconds:.1} s, {:.0} seeds/s on {jobs} jobs",
+        "{total} seeds, {failed} failed; {faults} faults; operations: {} done, {} not done, {} unknown; {seconds:.1} s, {:.0} seeds/s on {jobs} jobs",
         sum.done,
         sum.failed,
         sum.unknown,

@@ -46,6 +46,12 @@ impl Chooser {
         self.rng(HABIT, 0).chance(0.75)
     }
 
+    /// Whether it only reads, as one of four does: nothing holds up a client that never waits for a
+    /// commit, so it is the first to notice a node that lives in the past.
+    fn is_reader(&self) -> bool {
+        self.rng(HABIT, 2).chance(0.25)
+    }
+
     /// How long it waits before this operation, in milliseconds.
     pub fn think(&self, operation: u64) -> u64 {
         self.rng(THINK, operation)
@@ -65,7 +71,9 @@ impl Chooser {
         let kind = rng.below(puts + gets + deletes + swaps);
         let key = key(rng.below(self.workload.keys));
         let value = self.value(operation, &mut rng);
-        if kind < puts {
+        if self.is_reader() {
+            Call::Get { key }
+        } else if kind < puts {
             Call::Put { key, value }
         } else if kind < puts + gets {
             Call::Get { key }
@@ -80,12 +88,26 @@ impl Chooser {
         }
     }
 
-    /// Whom this attempt of an operation goes to, and whether its answer gets lost.
+    /// Whom this attempt of an operation goes to, and whether its answer gets lost. Half of all clients
+    /// have a node that they mostly ask first, as those behind one connection have: whoever is cut
+    /// off with a leader keeps asking it.
     pub fn attempt(&self, operation: u64, attempt: u64) -> (NodeId, bool) {
         let mut rng = draw(self.seed, ATTEMPT.at(self.client).at(operation), attempt);
-        let node = NodeId(rng.between(1, self.nodes));
+        let mut node = NodeId(rng.between(1, self.nodes));
         let lost = rng.below(1_000_000) < u64::from(self.workload.lost_answer_ppm);
+        if let Some(home) = self.home()
+            && attempt == 0
+            && rng.chance(0.8)
+        {
+            node = home;
+        }
         (node, lost)
+    }
+
+    fn home(&self) -> Option<NodeId> {
+        let mut rng = self.rng(HABIT, 1);
+        let home = NodeId(rng.between(1, self.nodes));
+        rng.chance(0.5).then_some(home)
     }
 
     /// Remembers what an answer told about a key.

@@ -7,8 +7,8 @@
 //!   a crash at a random time hardly ever falls into the moment between a write and its sync, so
 //!   half of all crashes wait for such a moment.
 //! * [`model`]: how the disks, the links and the clients behave while nothing strikes.
-//! * [`swarm`]: how a seed becomes a plan. Each kind of fault is on with p = 1/2, because a run in
-//!   which everything happens at once hides bugs that need one thing to happen often.
+//! * [`swarm`] and [`faults`]: how a seed becomes a plan. Each kind of fault is on with p = 1/2,
+//!   because a run in which everything happens at once hides bugs that need one thing to happen often.
 //!
 //! A number that a plan does not spell out (the fate of the 17th frame from n1 to n2) is drawn from
 //! the plan's seed under a name of its own: see [`draw`](crate::draw).
@@ -17,6 +17,7 @@
 //! exactly.
 
 mod fault;
+mod faults;
 mod model;
 mod swarm;
 

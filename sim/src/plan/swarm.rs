@@ -1,9 +1,10 @@
 //! From a seed to a plan.
 
-use sisyphus::{config::Limits, rng::Rng, types::NodeId};
+use sisyphus::{config::Limits, rng::Rng};
 
 use super::{
-    Cut, DiskModel, Fault, LinkModel, Moment, Plan, Until, VERSION, What, When, Who, Workload,
+    DiskModel, LinkModel, Plan, VERSION, Workload,
+    faults::{Draws, victim},
 };
 use crate::draw::{Stream, draw, log_uniform};
 
@@ -12,7 +13,7 @@ const PLAN: Stream = Stream::new("plan");
 
 /// A kind of fault that a run has or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Crash,
     PowerLoss,
     Blackout,
@@ -36,14 +37,18 @@ const KINDS: [Kind; 9] = [
     Kind::Clock,
 ];
 
+/// About as many operations as a run is to have; more of them make the checker search longer, and
+/// find little that fewer in a shorter time do not.
+const OPERATIONS_MAX: u64 = 2_000;
+
 /// The most faults of one kind in a run.
-const FAULTS_PER_KIND_MAX: u64 = 8;
+const FAULTS_PER_KIND_MAX: u64 = 12;
 
 pub(super) fn plan(seed: u64) -> Plan {
     let part = |number| draw(seed, PLAN, number);
     let mut shape = part(0);
     let nodes = *shape.pick(&[1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5]);
-    let safety_ms = shape.between(1_500, 3_500);
+    let safety_ms = shape.between(3_000, 6_000);
     let mut plan = Plan {
         version: VERSION,
         seed,
@@ -51,15 +56,21 @@ pub(super) fn plan(seed: u64) -> Plan {
         limits: limits(&mut part(1)),
         disk: disk(&mut part(2)),
         link: link(&mut part(3)),
-        workload: workload(&mut part(4)),
+        workload: workload(&mut part(4), safety_ms),
         safety_ms,
         liveness_ms: 5_000,
         faults: Vec::new(),
     };
+    let victim = victim(&mut part(6), nodes);
     for kind in kinds(&mut part(5)) {
-        let mut rng = part(16 + kind as u64);
-        for _ in 0..log_uniform(&mut rng, 1, FAULTS_PER_KIND_MAX) {
-            plan.faults.push(fault(kind, &plan, &mut rng));
+        let mut draws = Draws {
+            rng: part(16 + kind as u64),
+            nodes,
+            safety_ms,
+            victim: victim.clone(),
+        };
+        for _ in 0..log_uniform(&mut draws.rng, 1, FAULTS_PER_KIND_MAX) {
+            plan.faults.extend(draws.faults(kind));
         }
     }
     plan
@@ -74,14 +85,20 @@ fn kinds(rng: &mut Rng) -> Vec<Kind> {
     }
 }
 
-/// Tiny bounds, so that what is rare in production happens several times a second.
+/// Tiny bounds, so that what is rare in production happens several times a second; and patience of
+/// all lengths, because some bugs need leaders that change often and some need one that lingers.
 fn limits(rng: &mut Rng) -> Limits {
+    let tick_ms = *rng.pick(&[10, 25, 25, 50]);
+    let election_ticks = log_uniform(rng, 100, 500).div_ceil(tick_ms).max(4);
     Limits {
+        tick_ms,
+        heartbeat_ticks: rng.between(1, 2) as u32,
+        election_ticks: election_ticks as u32,
         memtable_bytes: log_uniform(rng, 1 << 10, 16 << 10) as usize,
         table_bytes: log_uniform(rng, 1 << 10, 16 << 10) as usize,
         level0_tables_max: rng.between(2, 4) as usize,
         segment_bytes: log_uniform(rng, 4 << 10, 64 << 10) as usize,
-        log_entries_kept: log_uniform(rng, 5, 200),
+        log_entries_kept: log_uniform(rng, 1, 200),
         append_bytes_max: log_uniform(rng, 512, 16 << 10) as usize,
         ..Limits::test_min()
     }
@@ -110,170 +127,23 @@ fn link(rng: &mut Rng) -> LinkModel {
     }
 }
 
-fn workload(rng: &mut Rng) -> Workload {
-    let clients = rng.between(1, 8);
-    let total = rng.between(80, 200);
+/// Clients that stay busy until the time is over, if nothing holds them up.
+fn workload(rng: &mut Rng, safety_ms: u64) -> Workload {
+    // Rather more than fewer: some are always held up.
+    let clients = rng.between(1, 8).max(rng.between(1, 8));
+    let think_ms_max = log_uniform(rng, 2, 50).max(clients * safety_ms / OPERATIONS_MAX);
     Workload {
         clients,
-        operations: total / clients,
+        operations: 2 * OPERATIONS_MAX / clients,
         keys: log_uniform(rng, 1, 20),
         puts: rng.between(1, 5),
         gets: rng.between(1, 5),
         deletes: rng.between(0, 2),
         swaps: rng.between(0, 3),
-        value_bytes_max: log_uniform(rng, 16, 512),
-        think_ms_max: log_uniform(rng, 5, 100),
-        timeout_ms: log_uniform(rng, 100, 1_000),
+        value_bytes_max: log_uniform(rng, 16, 1_024),
+        think_ms_max,
+        timeout_ms: log_uniform(rng, 50, 800),
         lost_answer_ppm: *rng.pick(&[0, 10_000, 100_000]),
         retries: rng.between(0, 3),
-    }
-}
-
-fn fault(kind: Kind, plan: &Plan, rng: &mut Rng) -> Fault {
-    let on_event = match kind {
-        Kind::Crash | Kind::PowerLoss | Kind::Blackout => rng.chance(0.5),
-        Kind::Pause | Kind::Split | Kind::OneWay => rng.chance(0.25),
-        Kind::Links | Kind::Disks | Kind::Clock => false,
-    };
-    let when = if on_event {
-        event(plan, rng)
-    } else {
-        When::At {
-            ms: rng.below(plan.safety_ms),
-        }
-    };
-    let what = what(kind, plan, on_event, rng);
-    Fault {
-        when,
-        what,
-        until: until(kind, rng),
-    }
-}
-
-fn event(plan: &Plan, rng: &mut Rng) -> When {
-    let event = *rng.pick(&Moment::ALL);
-    let often = match event {
-        Moment::Leader | Moment::SnapshotInstalled => 3,
-        Moment::VoteSent | Moment::Renamed | Moment::DirSynced => 20,
-        _ => 200,
-    };
-    When::Event {
-        node: rng.chance(0.5).then(|| node(plan, rng)),
-        event,
-        nth: log_uniform(rng, 1, often),
-    }
-}
-
-fn what(kind: Kind, plan: &Plan, on_event: bool, rng: &mut Rng) -> What {
-    match kind {
-        Kind::Crash => What::Crash {
-            who: one(plan, on_event, rng),
-        },
-        Kind::PowerLoss => What::PowerLoss {
-            who: one(plan, on_event, rng),
-        },
-        Kind::Blackout => What::PowerLoss {
-            who: several(plan, rng),
-        },
-        Kind::Pause => What::Pause {
-            who: one(plan, on_event, rng),
-        },
-        Kind::Split => What::Partition {
-            cut: Cut::Split {
-                side: side(plan, on_event, rng),
-            },
-        },
-        Kind::OneWay => {
-            let side = side(plan, on_event, rng);
-            What::Partition {
-                cut: match rng.chance(0.5) {
-                    true => Cut::Mute { side },
-                    false => Cut::Deaf { side },
-                },
-            }
-        }
-        Kind::Links => What::Links {
-            who: several(plan, rng),
-            link: bad_link(rng),
-        },
-        Kind::Disks => What::Disks {
-            who: one(plan, on_event, rng),
-            disk: slow_disk(rng),
-        },
-        Kind::Clock => What::Clock {
-            who: one(plan, on_event, rng),
-            offset_ms: rng.between(0, 20_000) as i64 - 10_000,
-            drift_ppm: rng.between(0, 400_000) as i64 - 200_000,
-        },
-    }
-}
-
-/// One node: mostly the one where it happens or the leader, because there is most to break.
-fn one(plan: &Plan, on_event: bool, rng: &mut Rng) -> Who {
-    match rng.below(4) {
-        0 | 1 if on_event => Who::Struck,
-        0 => Who::Leader,
-        _ => Who::Nodes(vec![node(plan, rng)]),
-    }
-}
-
-/// All nodes, or each with p = 1/2.
-fn several(plan: &Plan, rng: &mut Rng) -> Who {
-    if rng.chance(0.5) {
-        return Who::All;
-    }
-    Who::Nodes(plan.node_ids().filter(|_| rng.chance(0.5)).collect())
-}
-
-/// One side of a cut.
-fn side(plan: &Plan, on_event: bool, rng: &mut Rng) -> Who {
-    match rng.chance(0.5) {
-        true => one(plan, on_event, rng),
-        false => Who::Nodes(plan.node_ids().filter(|_| rng.chance(0.5)).collect()),
-    }
-}
-
-fn node(plan: &Plan, rng: &mut Rng) -> NodeId {
-    NodeId(rng.between(1, plan.nodes))
-}
-
-fn bad_link(rng: &mut Rng) -> LinkModel {
-    let rate = |rng: &mut Rng| match rng.chance(0.5) {
-        true => log_uniform(rng, 500, 500_000) as u32,
-        false => 0,
-    };
-    let delay_us_max = log_uniform(rng, 1_000, 150_000);
-    LinkModel {
-        delay_us_min: delay_us_max / *rng.pick(&[1, 10, 1_000]),
-        delay_us_max,
-        loss_ppm: rate(rng),
-        duplicate_ppm: rate(rng),
-        detour_ppm: rate(rng),
-        detour_us_max: log_uniform(rng, 2_000, 500_000),
-    }
-}
-
-fn slow_disk(rng: &mut Rng) -> DiskModel {
-    let sync_us_max = log_uniform(rng, 10_000, 1_000_000);
-    DiskModel {
-        sync_us_min: sync_us_max / *rng.pick(&[1, 10, 100]),
-        sync_us_max,
-        stall_ppm: *rng.pick(&[0, 20_000, 200_000]),
-        stall_us_max: log_uniform(rng, 1_000, 100_000),
-    }
-}
-
-fn until(kind: Kind, rng: &mut Rng) -> Until {
-    let longest = match kind {
-        Kind::Crash | Kind::PowerLoss | Kind::Blackout => 800,
-        Kind::Pause => 1_000,
-        Kind::Split | Kind::OneWay => 1_500,
-        Kind::Links | Kind::Disks | Kind::Clock => 2_000,
-    };
-    match rng.chance(0.1) {
-        true => Until::Healed,
-        false => Until::After {
-            ms: log_uniform(rng, 2, longest),
-        },
     }
 }

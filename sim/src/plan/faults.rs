@@ -1,0 +1,203 @@
+//! Drawing the faults of a run.
+
+use sisyphus::{rng::Rng, types::NodeId};
+
+use super::{Cut, DiskModel, Fault, LinkModel, Moment, Until, What, When, Who, swarm::Kind};
+use crate::draw::log_uniform;
+
+/// What the faults of one kind are drawn with.
+pub(super) struct Draws {
+    pub rng: Rng,
+    pub nodes: u64,
+    pub safety_ms: u64,
+    /// Whom most faults of the run strike, if it has a victim.
+    pub victim: Option<Who>,
+}
+
+/// Kinds that may come along with another one.
+const COMPANIONS: [Kind; 6] = [
+    Kind::Pause,
+    Kind::Split,
+    Kind::OneWay,
+    Kind::Links,
+    Kind::Disks,
+    Kind::Clock,
+];
+
+/// Half of all runs have a victim: machines have bad days, on which clock, disk and network go wrong
+/// together, and a leader has more to break than others.
+pub(super) fn victim(rng: &mut Rng, nodes: u64) -> Option<Who> {
+    match rng.below(4) {
+        0 => Some(Who::Leader),
+        1 => Some(Who::Nodes(vec![NodeId(rng.between(1, nodes))])),
+        _ => None,
+    }
+}
+
+impl Draws {
+    /// A fault of this kind, in one of four cases with another one of another kind that strikes the
+    /// same nodes for the same time: machines seldom have one trouble alone.
+    pub fn faults(&mut self, kind: Kind) -> Vec<Fault> {
+        let when = self.when(kind);
+        let who = self.who(kind, matches!(when, When::Event { .. }));
+        let until = self.until(kind);
+        let mut kinds = vec![kind];
+        if self.rng.chance(0.25) {
+            kinds.push(*self.rng.pick(&COMPANIONS));
+        }
+        kinds.dedup();
+        let fault = |kind| Fault {
+            when: when.clone(),
+            what: self.what(kind, who.clone()),
+            until,
+        };
+        kinds.into_iter().map(fault).collect()
+    }
+
+    fn when(&mut self, kind: Kind) -> When {
+        let on_event = match kind {
+            Kind::Crash | Kind::PowerLoss | Kind::Blackout => self.rng.chance(0.5),
+            Kind::Pause | Kind::Split | Kind::OneWay => self.rng.chance(0.25),
+            Kind::Links | Kind::Disks | Kind::Clock => false,
+        };
+        match on_event {
+            true => self.event(),
+            false => When::At {
+                ms: self.rng.below(self.safety_ms),
+            },
+        }
+    }
+
+    fn event(&mut self) -> When {
+        let event = *self.rng.pick(&Moment::ALL);
+        let often = match event {
+            Moment::Leader | Moment::SnapshotInstalled => 3,
+            Moment::VoteSent | Moment::Renamed | Moment::DirSynced => 20,
+            _ => 200,
+        };
+        When::Event {
+            node: self.rng.chance(0.5).then(|| self.node()),
+            event,
+            nth: log_uniform(&mut self.rng, 1, often),
+        }
+    }
+
+    fn who(&mut self, kind: Kind, on_event: bool) -> Who {
+        match kind {
+            Kind::Blackout | Kind::Links if self.rng.chance(0.5) => Who::All,
+            Kind::Blackout | Kind::Links => self.some(),
+            Kind::Split | Kind::OneWay if self.rng.chance(0.5) => self.some(),
+            _ => self.one(on_event),
+        }
+    }
+
+    fn what(&mut self, kind: Kind, who: Who) -> What {
+        match kind {
+            Kind::Crash => What::Crash { who },
+            Kind::PowerLoss | Kind::Blackout => What::PowerLoss { who },
+            Kind::Pause => What::Pause { who },
+            Kind::Split => What::Partition {
+                cut: Cut::Split { side: who },
+            },
+            Kind::OneWay => What::Partition {
+                cut: match self.rng.chance(0.5) {
+                    true => Cut::Mute { side: who },
+                    false => Cut::Deaf { side: who },
+                },
+            },
+            Kind::Links => What::Links {
+                who,
+                link: self.bad_link(),
+            },
+            Kind::Disks => What::Disks {
+                who,
+                disk: self.slow_disk(),
+            },
+            Kind::Clock => What::Clock {
+                who,
+                offset_ms: self.rng.between(0, 20_000) as i64 - 10_000,
+                drift_ppm: self.drift(),
+            },
+        }
+    }
+
+    /// One node: the run's victim if it has one; else mostly the one where it happens or the leader.
+    fn one(&mut self, on_event: bool) -> Who {
+        if let Some(victim) = &self.victim
+            && self.rng.chance(0.75)
+        {
+            return victim.clone();
+        }
+        match self.rng.below(6) {
+            0..3 if on_event => Who::Struck,
+            0..3 => Who::Leader,
+            _ => Who::Nodes(vec![self.node()]),
+        }
+    }
+
+    /// Each node with p = 1/2.
+    fn some(&mut self) -> Who {
+        let (rng, nodes) = (&mut self.rng, 1..=self.nodes);
+        Who::Nodes(nodes.map(NodeId).filter(|_| rng.chance(0.5)).collect())
+    }
+
+    fn node(&mut self) -> NodeId {
+        NodeId(self.rng.between(1, self.nodes))
+    }
+
+    fn bad_link(&mut self) -> LinkModel {
+        let rng = &mut self.rng;
+        let rate = |rng: &mut Rng| match rng.chance(0.5) {
+            true => log_uniform(rng, 500, 500_000) as u32,
+            false => 0,
+        };
+        let delay_us_max = log_uniform(rng, 1_000, 150_000);
+        LinkModel {
+            delay_us_min: delay_us_max / *rng.pick(&[1, 10, 1_000]),
+            delay_us_max,
+            loss_ppm: rate(rng),
+            duplicate_ppm: rate(rng),
+            detour_ppm: rate(rng),
+            detour_us_max: log_uniform(rng, 2_000, 500_000),
+        }
+    }
+
+    fn slow_disk(&mut self) -> DiskModel {
+        let rng = &mut self.rng;
+        let sync_us_max = log_uniform(rng, 10_000, 1_000_000);
+        DiskModel {
+            sync_us_min: sync_us_max / *rng.pick(&[1, 10, 100]),
+            sync_us_max,
+            stall_ppm: *rng.pick(&[0, 20_000, 200_000]),
+            stall_us_max: log_uniform(rng, 1_000, 100_000),
+        }
+    }
+
+    /// A clock that is a little wrong, much too slow, as that of a machine that is starved of time, or
+    /// much too fast.
+    fn drift(&mut self) -> i64 {
+        let rng = &mut self.rng;
+        match rng.below(3) {
+            0 => log_uniform(rng, 100, 100_000) as i64,
+            1 => rng.between(100_000, 1_000_000) as i64,
+            _ => -(rng.between(100, 500_000) as i64),
+        }
+    }
+
+    /// A moment, about an election, or a good part of the run: each a third. A fault that is over
+    /// before anybody's patience is at its end shows other things than one that outlasts a leader.
+    /// Clocks that are wrong mostly stay wrong.
+    fn until(&mut self, kind: Kind) -> Until {
+        let rng = &mut self.rng;
+        let for_good = if kind == Kind::Clock { 0.5 } else { 0.1 };
+        if rng.chance(for_good) {
+            return Until::Healed;
+        }
+        let ms = match rng.below(3) {
+            0 => rng.between(2, 50),
+            1 => rng.between(50, 400),
+            _ => rng.between(400, 2_000),
+        };
+        Until::After { ms }
+    }
+}
