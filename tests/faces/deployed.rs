@@ -64,6 +64,13 @@ fn every_node_of_the_deployments_has_a_configuration() {
     }
 }
 
+#[test]
+fn the_manuals_example_is_a_configuration() {
+    let (_, example) = OPERATIONS.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    assert_eq!(load(example, 2).member().peer, "db2.internal:5000");
+}
+
 /// The metrics named in a text.
 fn metrics(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
