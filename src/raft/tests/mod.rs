@@ -62,3 +62,28 @@ fn a_replica_alone_elects_itself_commits_and_reads() {
     assert_eq!(ready.apply.len(), 2);
     assert_eq!(ready.reads, [(7, 2)]);
 }
+
+#[test]
+fn a_snapshot_may_be_durable_before_the_term_that_it_came_in() {
+    let base = LogPosition { term: 5, index: 9 };
+    let hard_state = HardState {
+        term: 3,
+        vote: Some(NodeId(2)),
+    };
+    let restored = Restored {
+        hard_state,
+        base,
+        ..Restored::default()
+    };
+    let mut raft = Raft::new(config(3), restored, Rng::new(1));
+    assert_eq!(raft.status().term, 5);
+    let batch = raft.ready(ROOM).persist.expect("the later term");
+    assert_eq!(
+        batch.hard_state,
+        Some(HardState {
+            term: 5,
+            vote: None
+        })
+    );
+    assert_eq!(batch.reset, Some(base), "the log on disk may end before");
+}

@@ -168,3 +168,16 @@ proptest! {
         prop_assert_eq!(pair.progress.matched(), pair.last);
     }
 }
+
+#[test]
+fn a_peer_that_vouches_for_a_snapshot_is_sent_entries_before_the_transfer_is_over() {
+    let mut progress = Progress::new(10);
+    progress.rejected(9, 2);
+    assert_eq!(progress.due(6, 9, WINDOW), Due::Snapshot);
+    progress.await_snapshot(5);
+    progress.accepted(4);
+    assert_eq!(progress.due(6, 9, WINDOW), Due::Nothing, "not yet");
+    progress.accepted(5);
+    assert_eq!(progress.due(6, 9, WINDOW), Due::Append);
+    assert_eq!(progress.next(), 6);
+}
