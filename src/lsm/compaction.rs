@@ -26,8 +26,14 @@ pub(super) fn pick(version: &Version, options: &Options) -> Option<Choice> {
     }
     // All of level 0, since its tables overlap: a version that went down while an older one of
     // the same key stayed would be found too late.
-    let smallest = level0.iter().map(|table| &table.info().smallest).min()?;
-    let largest = level0.iter().map(|table| &table.info().largest).max()?;
+    let smallest = level0
+        .iter()
+        .map(|table| &table.info().properties.smallest)
+        .min()?;
+    let largest = level0
+        .iter()
+        .map(|table| &table.info().properties.largest)
+        .max()?;
     let below = version.overlap(1, smallest, largest);
     Some(Choice {
         inputs: vec![(0, 0..level0.len()), (1, below)],

@@ -71,7 +71,10 @@ impl Counters {
 
 /// Sums up what `of` takes from the properties of each table.
 fn total(version: &Version, of: fn(&Properties) -> u64) -> u64 {
-    version.tables().map(|table| of(table.properties())).sum()
+    version
+        .tables()
+        .map(|table| of(&table.info().properties))
+        .sum()
 }
 
 /// Sums up, level by level, what `of` makes of the length of each table.

@@ -57,7 +57,7 @@ impl Version {
     pub(super) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
         let level0 = self.levels[0].iter().filter(|table| covers(table, key));
         let below = self.levels[1..].iter().filter_map(|tables| {
-            let place = tables.partition_point(|table| table.info().largest < key);
+            let place = tables.partition_point(|table| table.info().properties.largest < key);
             tables.get(place).filter(|table| covers(table, key))
         });
         // From new to old: whoever has the key has its newest version, save those above `at`,
@@ -73,7 +73,7 @@ impl Version {
     /// The tables of a run without those whose keys are all before `key`.
     pub(super) fn skip_before(&self, level: usize, run: Range<usize>, key: &[u8]) -> Range<usize> {
         let tables = &self.levels[level][run.clone()];
-        let before = tables.partition_point(|table| table.info().largest < key);
+        let before = tables.partition_point(|table| table.info().properties.largest < key);
         run.start + before..run.end
     }
 
@@ -81,8 +81,8 @@ impl Version {
     pub(super) fn overlap(&self, level: usize, smallest: &[u8], largest: &[u8]) -> Range<usize> {
         assert!(level > 0, "level 0 has no order of keys");
         let tables = &self.levels[level];
-        let from = tables.partition_point(|table| table.info().largest < smallest);
-        let to = tables.partition_point(|table| table.info().smallest <= largest);
+        let from = tables.partition_point(|table| table.info().properties.largest < smallest);
+        let to = tables.partition_point(|table| table.info().properties.smallest <= largest);
         from..to.max(from)
     }
 
@@ -91,13 +91,20 @@ impl Version {
         // Ids are given in the order of flushes.
         level0.sort_by_key(|table| std::cmp::Reverse(table.info().id));
         for tables in below {
-            tables.sort_by(|a, b| a.info().smallest.cmp(&b.info().smallest));
+            tables.sort_by(|a, b| {
+                a.info()
+                    .properties
+                    .smallest
+                    .cmp(&b.info().properties.smallest)
+            });
         }
         self
     }
 
     fn is_ordered(&self) -> bool {
-        let disjoint = |pair: &[Arc<LiveTable>]| pair[0].info().largest < pair[1].info().smallest;
+        let disjoint = |pair: &[Arc<LiveTable>]| {
+            pair[0].info().properties.largest < pair[1].info().properties.smallest
+        };
         let mut below = self.levels[1..].iter();
         below.all(|tables| tables.windows(2).all(disjoint))
     }
@@ -106,5 +113,5 @@ impl Version {
 /// Whether a key lies in the table's range.
 fn covers(table: &LiveTable, key: &[u8]) -> bool {
     let info = table.info();
-    (&info.smallest as &Bytes) <= key && key <= &info.largest[..]
+    (&info.properties.smallest as &Bytes) <= key && key <= &info.properties.largest[..]
 }

@@ -61,7 +61,7 @@ impl View {
         for (level, tables) in self.runs() {
             let tables = self.version.skip_before(level, tables, key);
             let first = self.version.level(level)[tables.clone()].first();
-            if first.is_some_and(|table| !is_beyond(end, &table.info().smallest)) {
+            if first.is_some_and(|table| !is_beyond(end, &table.info().properties.smallest)) {
                 let version = Arc::clone(&self.version);
                 let run = RunCursor::seek(version, level, tables, key, Seq::MAX).await?;
                 sources.push(Source::Run(Box::new(run)));

@@ -5,12 +5,15 @@
 //!            │ added count varint │ table …
 //! note     = 0 u8: as before; or 1 u8 │ length varint │ bytes
 //! table    = level u8 │ table id varint │ length of the file varint
-//!            │ smallest key (length varint, bytes) │ largest key (length varint, bytes)
+//!            │ its properties, as in its properties block (`table/format.rs`)
 //! ```
 
 use bytes::Bytes;
 
-use super::super::{table::TableInfo, version::LEVELS};
+use super::super::{
+    table::{Properties, TableInfo},
+    version::LEVELS,
+};
 use crate::codec::{DecodeError, Decoder, put_bytes, put_varint};
 
 /// What changes, all at once.
@@ -76,8 +79,7 @@ fn put_table(out: &mut Vec<u8>, level: usize, info: &TableInfo) {
     out.push(level as u8);
     put_varint(out, info.id);
     put_varint(out, info.bytes);
-    put_bytes(out, &info.smallest);
-    put_bytes(out, &info.largest);
+    info.properties.encode(out);
 }
 
 fn table(decoder: &mut Decoder) -> Result<(usize, TableInfo), DecodeError> {
@@ -88,8 +90,7 @@ fn table(decoder: &mut Decoder) -> Result<(usize, TableInfo), DecodeError> {
     let info = TableInfo {
         id: decoder.varint("the id of a table")?,
         bytes: decoder.varint("the length of a table")?,
-        smallest: decoder.bytes("the smallest key of a table")?,
-        largest: decoder.bytes("the largest key of a table")?,
+        properties: Properties::take(decoder)?,
     };
     Ok((level, info))
 }

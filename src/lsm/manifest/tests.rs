@@ -6,7 +6,10 @@ use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
 
 use super::{
-    super::{error::LsmError, table::TableInfo},
+    super::{
+        error::LsmError,
+        table::{Properties, TableInfo},
+    },
     frame::HEADER_BYTES,
     *,
 };
@@ -19,8 +22,12 @@ fn edit(id: u64) -> Edit {
     let info = TableInfo {
         id,
         bytes: 1000 + id,
-        smallest: Bytes::from_static(b"a"),
-        largest: Bytes::from_static(b"zz"),
+        properties: Properties {
+            entries: 10 + id,
+            smallest: Bytes::from_static(b"a"),
+            largest: Bytes::from_static(b"zz"),
+            ..Properties::default()
+        },
     };
     Edit {
         next_id: id + 1,
@@ -185,13 +192,13 @@ const GOLDEN: &str = concat!(
     // the list of all tables
     "0700000000000000180000000000000000000000000000000500000000010000002d387773",
     // an edit and its mark
-    "07000000000000003d000000000000003d000000000000000d000000020000010101e9070161027a",
-    "7a1081ace4",
-    "07000000000000006a000000000000006a0000000000000000000000955240e5",
+    "07000000000000003d000000000000003d0000000000000012000000020000010101e9070b000000",
+    "000161027a7a373d54e1",
+    "07000000000000006f000000000000006f00000000000000000000002cffbafb",
     // another
-    "07000000000000008a000000000000008a00000000000000120000000301030202020101010002ea",
-    "070161027a7a9c6af894",
-    "0700000000000000bc00000000000000bc0000000000000000000000496b8f0c",
+    "07000000000000008f000000000000008f00000000000000170000000301030202020101010002ea",
+    "070c000000000161027a7a121e4001",
+    "0700000000000000c600000000000000c60000000000000000000000faec781d",
 );
 
 proptest! {
@@ -203,8 +210,14 @@ proptest! {
         added in vec((0..2_usize, any::<(u64, u64, Vec<u8>, Vec<u8>)>()), 0..5),
     ) {
         let table = |(level, (id, bytes, smallest, largest)): (usize, (u64, u64, Vec<u8>, Vec<u8>))| {
-            let (smallest, largest) = (smallest.into(), largest.into());
-            (level, TableInfo { id, bytes, smallest, largest })
+            let properties = Properties {
+                keys: bytes ^ id,
+                seq_max: id,
+                smallest: smallest.into(),
+                largest: largest.into(),
+                ..Properties::default()
+            };
+            (level, TableInfo { id, bytes, properties })
         };
         let edit = Edit {
             next_id,

@@ -126,8 +126,7 @@ impl TableBuilder {
         Ok(TableInfo {
             id: self.id,
             bytes: self.written,
-            smallest: self.properties.smallest,
-            largest: self.properties.largest,
+            properties: self.properties,
         })
     }
 

@@ -152,7 +152,7 @@ impl Handle {
 
 impl Properties {
     /// The payload of the properties block.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    pub(in crate::lsm) fn encode(&self, out: &mut Vec<u8>) {
         for number in [
             self.entries,
             self.keys,
@@ -169,7 +169,14 @@ impl Properties {
     /// Reads it back.
     pub(super) fn decode(payload: Bytes) -> Result<Properties, DecodeError> {
         let mut decoder = Decoder::new(payload);
-        let properties = Properties {
+        let properties = Properties::take(&mut decoder)?;
+        decoder.finish()?;
+        Ok(properties)
+    }
+
+    /// Reads it from between other things.
+    pub(in crate::lsm) fn take(decoder: &mut Decoder) -> Result<Properties, DecodeError> {
+        Ok(Properties {
             entries: decoder.varint("the number of entries")?,
             keys: decoder.varint("the number of keys")?,
             tombstones: decoder.varint("the number of tombstones")?,
@@ -177,9 +184,7 @@ impl Properties {
             seq_max: decoder.varint("the largest seq")?,
             smallest: decoder.bytes("the smallest key")?,
             largest: decoder.bytes("the largest key")?,
-        };
-        decoder.finish()?;
-        Ok(properties)
+        })
     }
 }
 

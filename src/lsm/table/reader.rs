@@ -20,17 +20,16 @@ use crate::{
     env::{Disk, File},
 };
 
-/// What must be known of a table to open it and to decide when to read it.
+/// What must be known of a table to open it, to decide when to read it, and to count what there is
+/// without opening it. The manifest keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::lsm) struct TableInfo {
     /// Names the table's file; ids are never used twice.
     pub(in crate::lsm) id: u64,
     /// The file's length.
     pub(in crate::lsm) bytes: u64,
-    /// Its first key.
-    pub(in crate::lsm) smallest: Bytes,
-    /// Its last key.
-    pub(in crate::lsm) largest: Bytes,
+    /// What the table says about itself.
+    pub(in crate::lsm) properties: Properties,
 }
 
 /// An open table.
@@ -42,7 +41,6 @@ pub(in crate::lsm) struct Table {
     data_bytes: u64,
     index: Block,
     filter: Bloom,
-    properties: Properties,
 }
 
 impl Table {
@@ -64,8 +62,8 @@ impl Table {
         };
         let (filter, properties, index) =
             parts().map_err(|(offset, error)| LsmError::decode(&path, offset, error))?;
-        if (&properties.smallest, &properties.largest) != (&info.smallest, &info.largest) {
-            let what = "the range of keys that the manifest knows";
+        if properties != info.properties {
+            let what = "the properties that the manifest knows";
             return Err(LsmError::corrupt(&path, offset, what));
         }
         Ok(Table {
@@ -75,7 +73,6 @@ impl Table {
             data_bytes: footer.filter_offset,
             index,
             filter,
-            properties,
         })
     }
 
@@ -84,14 +81,9 @@ impl Table {
         &self.info
     }
 
-    /// What it says about itself.
-    pub(in crate::lsm) fn properties(&self) -> &Properties {
-        &self.properties
-    }
-
     /// The newest version of `key` at or below `at`.
     pub(in crate::lsm) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
-        if at < self.properties.seq_min || !self.filter.may_contain(key) {
+        if at < self.info.properties.seq_min || !self.filter.may_contain(key) {
             return Ok(None);
         }
         let mut index = self.index();

@@ -195,8 +195,8 @@ proptest! {
             let disk = MemDisk::new();
             let file = disk.create("000000000001.table").await.expect("a file");
             file.append(&bytes).await.expect("an append");
-            let (smallest, largest) = (Bytes::new(), Bytes::new());
-            let info = TableInfo { id: 1, bytes: bytes.len() as u64, smallest, largest };
+            let properties = Properties::default();
+            let info = TableInfo { id: 1, bytes: bytes.len() as u64, properties };
             assert!(Table::open(&disk, "", info).await.is_err());
         });
     }
@@ -216,8 +216,8 @@ proptest! {
             let disk = MemDisk::new();
             let file = disk.create("000000000001.table").await.expect("a file");
             file.append(&bytes).await.expect("an append");
-            let (smallest, largest) = (Bytes::new(), Bytes::new());
-            let info = TableInfo { id: 1, bytes: bytes.len() as u64, smallest, largest };
+            let properties = Properties::default();
+            let info = TableInfo { id: 1, bytes: bytes.len() as u64, properties };
             assert!(Table::open(&disk, "", info).await.is_err());
         });
     }
