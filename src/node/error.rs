@@ -49,6 +49,12 @@ pub enum StartError {
         /// What is wrong.
         error: MachineError,
     },
+    /// The node was here before, but its log is gone.
+    #[error(
+        "the data directory has no files in `{0}`, where this node keeps what it promised: \
+         restore the directory or replace this node"
+    )]
+    LogIsGone(&'static str),
     /// The log was cut behind entries that the state machine does not hold.
     #[error(
         "{shard}: the log begins after {base} but the state machine holds only up to {applied}: \

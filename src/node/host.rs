@@ -1,13 +1,13 @@
 //! A node: its identity, its log, its shards and their tasks, from start to stop.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
     Failure, Fate, Identity, LogStore, Observer, RequestError, ShardStatus, StartError, Status,
-    identity,
+    identity::{self, Claim},
     link::Link,
     replica::{Completion, Inputs},
     requests::Request,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::Limits,
     env::{
-        Clock, Disk, Inbound, Transport,
+        Clock, Disk, DiskError, Inbound, Transport,
         task::{Sender, Tasks, channel, oneshot},
     },
     machine,
@@ -101,10 +101,16 @@ impl Host {
             cluster: settings.cluster,
             node: settings.node,
         };
-        identity::claim(disk.as_ref(), identity, &directories()).await?;
+        let claim = identity::claim(disk.as_ref(), identity, &directories()).await?;
+        if claim == Claim::Standing {
+            check_log_is_there(disk.as_ref()).await?;
+        }
         let segment_bytes = settings.limits.segment_bytes;
         let (mut store, mut restored) =
             LogStore::open(disk.clone(), LOG_DIR, segment_bytes).await?;
+        if claim == Claim::Fresh {
+            identity::confirm(disk.as_ref()).await?;
+        }
 
         let (failure, mut tasks) = (Failure::default(), Tasks::default());
         let (writer, jobs) = channel::<WriterJob>(start::WRITER_JOBS * SHARDS.len());
@@ -284,6 +290,17 @@ impl Inbound for Host {
             // A full queue drops the frame, as a network would.
             let _ = shard.peers.try_send((from, envelope.body));
         }
+    }
+}
+
+/// A node that was here before has a log, however short. Without it the node would forget its vote
+/// and what it acknowledged, and might then be one of a majority that forgot.
+async fn check_log_is_there(disk: &dyn Disk) -> Result<(), StartError> {
+    let is_absent = |error: &DiskError| error.kind == ErrorKind::NotFound;
+    match disk.list(LOG_DIR).await {
+        Ok(names) if !names.is_empty() => Ok(()),
+        Err(error) if !is_absent(&error) => Err(error.into()),
+        _ => Err(StartError::LogIsGone(LOG_DIR)),
     }
 }
 

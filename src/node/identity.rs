@@ -1,5 +1,10 @@
-//! Whose data directory this is. Written once, before anything else; a directory that belongs to
-//! another node or cluster, or to something else altogether, is refused rather than overwritten.
+//! Whose data directory this is. A directory that belongs to another node or cluster, or to
+//! something else altogether, is refused rather than overwritten.
+//!
+//! It is written in two steps. Before anything else the directory is *claimed*, under a name that
+//! says that it is still being made; once the node's log is there, durably, the claim is
+//! *confirmed* by renaming. So a directory with a confirmed identity and without a log has lost
+//! what this node promised, and must not pass for an empty one.
 //!
 //! ```text
 //!  0        8         12          20        28         32
@@ -21,7 +26,7 @@ use crate::{
 
 /// The file's name in the data directory.
 const FILE: &str = "IDENTITY";
-/// The name under which it is prepared.
+/// Its name until the directory is complete.
 const PREPARED: &str = "IDENTITY.new";
 /// What ext4 keeps in the root of every volume, and so in a data directory that is one.
 const LOST_AND_FOUND: &str = "lost+found/";
@@ -36,6 +41,15 @@ pub struct Identity {
     pub cluster: u64,
     /// The node.
     pub node: NodeId,
+}
+
+/// How long a data directory has been somebody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Since before: whatever a node keeps there must be there.
+    Standing,
+    /// Since now, or since a start that did not get far. To be [confirmed](confirm).
+    Fresh,
 }
 
 /// Why a data directory is refused.
@@ -76,38 +90,48 @@ pub enum IdentityError {
     Disk(#[from] DiskError),
 }
 
-/// Checks that the data directory is `identity`'s, or makes it so if it is empty. `ours` are the
-/// names that a node keeps there.
+/// Checks that the data directory is `identity`'s, or makes it so, durably, if it is empty. `ours`
+/// are the names that a node keeps there.
 pub async fn claim(
     disk: &dyn Disk,
     identity: Identity,
     ours: &[String],
-) -> Result<(), IdentityError> {
+) -> Result<Claim, IdentityError> {
     let mut names = disk.list("").await?;
     names.retain(|name| name != LOST_AND_FOUND);
     let known = |name: &String| name == FILE || name == PREPARED || ours.contains(name);
     if let Some(name) = names.iter().find(|name| !known(name)) {
         return Err(IdentityError::Foreign(name.clone()));
     }
-    if names.iter().any(|name| name == FILE) {
-        let found = read(disk).await?;
-        return if found == identity {
-            Ok(())
-        } else {
-            Err(IdentityError::Other {
-                found,
-                wanted: identity,
-            })
-        };
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if has(FILE) {
+        check(read(disk, FILE).await?, identity)?;
+        return Ok(Claim::Standing);
     }
     match names.iter().find(|name| *name != PREPARED) {
-        Some(name) => Err(IdentityError::Nameless(name.clone())),
-        None => write(disk, identity).await,
+        // Nothing else is made before the prepared name is durable, with all of its bytes.
+        None => write(disk, identity).await?,
+        Some(_) if has(PREPARED) => check(read(disk, PREPARED).await?, identity)?,
+        Some(name) => return Err(IdentityError::Nameless(name.clone())),
+    }
+    Ok(Claim::Fresh)
+}
+
+/// Says, durably, that all is there that a node keeps in its data directory, which is claimed.
+pub async fn confirm(disk: &dyn Disk) -> Result<(), DiskError> {
+    disk.rename(PREPARED, FILE).await?;
+    disk.sync_dir("").await
+}
+
+fn check(found: Identity, wanted: Identity) -> Result<(), IdentityError> {
+    match found == wanted {
+        true => Ok(()),
+        false => Err(IdentityError::Other { found, wanted }),
     }
 }
 
-async fn read(disk: &dyn Disk) -> Result<Identity, IdentityError> {
-    let file = disk.open(FILE).await?;
+async fn read(disk: &dyn Disk, name: &str) -> Result<Identity, IdentityError> {
+    let file = disk.open(name).await?;
     decode(file.read_at(0, BYTES + 1).await?)
 }
 
@@ -119,7 +143,6 @@ async fn write(disk: &dyn Disk, identity: Identity) -> Result<(), IdentityError>
     let file = disk.create(PREPARED).await?;
     file.append(&encode(identity)).await?;
     file.sync().await?;
-    disk.rename(PREPARED, FILE).await?;
     Ok(disk.sync_dir("").await?)
 }
 
@@ -165,16 +188,27 @@ mod tests {
         node: NodeId(1),
     };
 
-    async fn claim_as(disk: &MemDisk, identity: Identity) -> Result<(), IdentityError> {
+    async fn claim_as(disk: &MemDisk, identity: Identity) -> Result<Claim, IdentityError> {
         claim(disk, identity, &OURS.map(str::to_owned)).await
+    }
+
+    /// A start: the claim, then the log, then the confirmation.
+    async fn start(disk: &MemDisk) -> Result<Claim, IdentityError> {
+        let claim = claim_as(disk, ME).await?;
+        if claim == Claim::Fresh {
+            disk.create_dir("log").await?;
+            disk.sync_dir("").await?;
+            confirm(disk).await?;
+        }
+        Ok(claim)
     }
 
     #[tokio::test]
     async fn an_empty_directory_is_claimed_once_and_survives_power_loss() {
         let disk = MemDisk::new();
-        claim_as(&disk, ME).await.unwrap();
+        assert_eq!(start(&disk).await.unwrap(), Claim::Fresh);
         let disk = disk.restart();
-        claim_as(&disk, ME).await.unwrap();
+        assert_eq!(start(&disk).await.unwrap(), Claim::Standing);
         let other = Identity {
             node: NodeId(2),
             ..ME
@@ -214,14 +248,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_crash_at_any_step_leaves_a_directory_that_can_be_claimed() {
-        for steps in 0..8 {
+        for steps in 0..10 {
             let disk = MemDisk::new();
             disk.stop_after(steps);
-            let _ = claim_as(&disk, ME).await;
-            claim_as(&disk.restart(), ME).await.unwrap();
-            claim_as(&disk.restart_keeping_unsynced(), ME)
-                .await
-                .unwrap();
+            let _ = start(&disk).await;
+            for disk in [disk.restart(), disk.restart_keeping_unsynced()] {
+                let claim = start(&disk).await.unwrap();
+                let has_log = disk.list("").await.unwrap().contains(&"log/".to_owned());
+                assert!(has_log, "{claim:?} without a log after {steps} steps");
+            }
         }
     }
 

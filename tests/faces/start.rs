@@ -82,6 +82,21 @@ async fn a_foreign_file_is_named_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_gone_is_not_taken_for_an_empty_one() {
+    let node = Alone::start().await;
+    stop(node.server).await;
+    let config = config(1, 1, node.scratch.path());
+    for segment in std::fs::read_dir(config.data_dir.join("log")).unwrap() {
+        std::fs::remove_file(segment.unwrap().path()).unwrap();
+    }
+    let error = refusal(config).await;
+    assert!(
+        error.contains("`log`") && error.contains("replace this node"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn what_was_written_is_there_after_a_restart() {
     let node = Alone::start().await;
     assert_eq!(
