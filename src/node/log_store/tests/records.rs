@@ -65,6 +65,35 @@ proptest! {
 }
 
 #[test]
+fn a_head_that_does_not_continue_the_log_is_refused() {
+    block_on(async {
+        let head = |term, base, last| {
+            let vote = None;
+            Change::Head(Head {
+                hard_state: HardState { term, vote },
+                base,
+                last,
+            })
+        };
+        let start = LogPosition::default();
+        for (second, good) in [
+            (head(0, start, at(1, 1)), true),
+            (head(1, start, at(1, 1)), false),
+            (head(0, at(1, 1), at(1, 1)), false),
+            (head(0, start, start), false),
+        ] {
+            let disk = MemDisk::new();
+            let opened = Wal::open(Arc::new(disk.clone()), "raft", 512).await;
+            let mut wal = opened.unwrap().0;
+            Change::Entry(entry(1, 1)).append(&mut wal, SHARD);
+            second.append(&mut wal, SHARD);
+            wal.commit().await.unwrap();
+            assert_eq!(try_open(&disk).await.is_ok(), good, "{second:?}");
+        }
+    });
+}
+
+#[test]
 fn the_records_are_frozen() {
     block_on(async {
         let disk = MemDisk::new();
