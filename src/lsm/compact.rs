@@ -11,6 +11,7 @@ use super::{
     retain::Retention,
     shared::Shared,
     source::{RunCursor, Source},
+    table::Caching,
     version::Version,
 };
 
@@ -53,7 +54,7 @@ async fn compact(
     drop(version);
     let mut retention = Retention::new(shared.floor(), choice.is_bottom);
     let table_bytes = shared.files.options().table_bytes;
-    let mut outputs = Outputs::new(Arc::clone(&shared.files), table_bytes);
+    let mut outputs = Outputs::new(Arc::clone(&shared.files), choice.output_level, table_bytes);
     while let Some(entry) = merge.entry() {
         if retention.keeps(entry) {
             outputs.add(entry).await?;
@@ -94,7 +95,7 @@ async fn sources(version: &Arc<Version>, choice: &Choice) -> Result<Vec<Source>>
             _ => vec![tables.clone()],
         };
         for run in runs {
-            let cursor = RunCursor::first(Arc::clone(version), *level, run).await?;
+            let cursor = RunCursor::first(Arc::clone(version), *level, run, Caching::Pass).await?;
             sources.push(Source::Run(Box::new(cursor)));
         }
     }

@@ -72,7 +72,7 @@ mod tests {
     }
 
     async fn write(files: Arc<Files>, keys: [&[u8]; 2]) -> Arc<LiveTable> {
-        let mut outputs = Outputs::new(files, usize::MAX);
+        let mut outputs = Outputs::new(files, 0, usize::MAX);
         for key in keys {
             let (seq, value) = (1, None);
             let added = outputs.add(Entry { key, seq, value }).await;

@@ -139,7 +139,9 @@ impl Db {
 
     /// The state in numbers.
     pub fn stats(&self) -> Stats {
-        self.shared.counters.stats(&self.shared.current.load())
+        let reads = self.shared.files.access().counts();
+        let current = self.shared.current.load();
+        self.shared.counters.stats(&current, &reads)
     }
 
     /// Why the background work has stopped, if it has. What is in memory and on disk can still be

@@ -10,7 +10,7 @@ use super::{
     garbage::{Garbage, LiveTable},
     names,
     options::Options,
-    table::{Table, TableBuilder, TableInfo},
+    table::{Access, Table, TableBuilder, TableInfo},
 };
 use crate::env::Disk;
 
@@ -19,6 +19,8 @@ pub(super) struct Files {
     disk: Arc<dyn Disk>,
     dir: String,
     options: Options,
+    /// What tables share to be read.
+    access: Arc<Access>,
     next_id: AtomicU64,
     garbage: Arc<Garbage>,
 }
@@ -33,6 +35,7 @@ impl Files {
         garbage: Arc<Garbage>,
     ) -> Self {
         Files {
+            access: Arc::new(Access::new(Arc::clone(&disk), dir, &options)),
             disk,
             dir: dir.to_owned(),
             options,
@@ -56,16 +59,21 @@ impl Files {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Begins the table of this id.
-    pub(super) async fn create(&self, id: u64) -> Result<TableBuilder> {
-        let file = self.disk.create(&self.path(id)).await?;
-        Ok(TableBuilder::new(id, file, &self.options))
+    /// What tables share to be read.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
     }
 
-    /// Opens a table.
-    pub(super) async fn open(&self, info: TableInfo) -> Result<Arc<LiveTable>> {
-        let table = Table::open(self.disk.as_ref(), &self.dir, info).await?;
-        Ok(Arc::new(LiveTable::new(table, Arc::clone(&self.garbage))))
+    /// Begins the table of this id, for a level.
+    pub(super) async fn create(&self, id: u64, level: usize) -> Result<TableBuilder> {
+        let file = self.disk.create(&self.path(id)).await?;
+        Ok(TableBuilder::new(id, file, level, &self.options))
+    }
+
+    /// A table that is there. It is opened by the first read.
+    pub(super) fn table(&self, info: TableInfo) -> Arc<LiveTable> {
+        let table = Table::new(Arc::clone(&self.access), info);
+        Arc::new(LiveTable::new(table, Arc::clone(&self.garbage)))
     }
 
     /// Makes the names of new tables durable.
@@ -83,6 +91,7 @@ impl Files {
     /// Removes the files of tables that nobody needs any more.
     pub(super) async fn collect_garbage(&self) {
         for id in self.garbage.take() {
+            self.access.close(id);
             // A file that cannot be removed does no harm: the next opening tries again.
             let _ = self.disk.remove(&self.path(id)).await;
         }

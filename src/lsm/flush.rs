@@ -34,7 +34,7 @@ fn is_due(current: &SuperVersion, shared: &Shared) -> bool {
 
 /// One memtable becomes one table, and its note the durable one, at once.
 async fn flush(shared: &Shared, frozen: &Frozen, generation: u64) -> Result<()> {
-    let mut outputs = Outputs::new(Arc::clone(&shared.files), usize::MAX);
+    let mut outputs = Outputs::new(Arc::clone(&shared.files), 0, usize::MAX);
     // There may be older versions in the tables.
     let mut retention = Retention::new(shared.floor(), false);
     let mut cursor = frozen.memtable.first();

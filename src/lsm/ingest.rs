@@ -29,7 +29,7 @@ impl Ingest {
         let table_bytes = files.options().table_bytes;
         Ingest {
             shared,
-            outputs: Outputs::new(files, table_bytes),
+            outputs: Outputs::new(files, LEVELS - 1, table_bytes),
             last: None,
             count: 0,
         }

@@ -42,8 +42,8 @@
 //!
 //! # What is left out
 //! No log of its own: the Raft log protects what is in memory. Two levels: merging level 0 rewrites
-//! what it overlaps in level 1. No cache of blocks, no compression, no limit on the rate of
-//! compaction; and flush and compaction run on one task each.
+//! what it overlaps in level 1. No limit on the rate of compaction; and flush and compaction run on
+//! one task each.
 
 #[cfg(test)]
 mod allocations;
@@ -54,6 +54,7 @@ mod bloom;
 mod commit;
 mod compact;
 mod compaction;
+mod compression;
 mod db;
 mod entry;
 mod error;
@@ -82,6 +83,7 @@ mod version;
 mod view;
 
 pub use batch::Batch;
+pub use compression::Compression;
 pub use db::Db;
 pub use entry::{Entry, SEQ_MAX, Seq};
 pub use error::LsmError;

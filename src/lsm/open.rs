@@ -43,7 +43,7 @@ pub(super) async fn open(
     let garbage = Arc::new(Garbage::new(changes.clone()));
     let edits_bytes_max = options.manifest_bytes;
     let files = Files::new(Arc::clone(&disk), dir, options, catalog.next_id, garbage);
-    let version = open_tables(&files, dir, &catalog, &listing).await?;
+    let version = known_tables(&files, dir, &catalog, &listing)?;
     let orphans = orphans(&listing, &catalog);
     let note = catalog.note.clone();
     // A process that died may have left an edit that can be read, but is not durable yet. It is
@@ -95,12 +95,9 @@ async fn read_manifest(disk: &dyn Disk, dir: &str, listing: &[Name]) -> Result<(
     Ok(read)
 }
 
-async fn open_tables(
-    files: &Files,
-    dir: &str,
-    catalog: &Catalog,
-    listing: &[Name],
-) -> Result<Version> {
+/// The tables that the manifest names. That there is a file for each is all that is looked at: it
+/// is opened when it is first read, so that opening a database takes no longer when it has grown.
+fn known_tables(files: &Files, dir: &str, catalog: &Catalog, listing: &[Name]) -> Result<Version> {
     let mut tables: Vec<(usize, Arc<LiveTable>)> = Vec::new();
     for (id, (level, info)) in &catalog.tables {
         if !listing.contains(&Name::Table(*id)) {
@@ -111,7 +108,7 @@ async fn open_tables(
                 "the table that the manifest names",
             ));
         }
-        let table = files.open(info.clone()).await?;
+        let table = files.table(info.clone());
         table.keep();
         tables.push((*level, table));
     }

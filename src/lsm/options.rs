@@ -1,5 +1,7 @@
 //! The sizes that a deployment may want to change.
 
+use super::compression::Compression;
+
 /// How large things grow before the engine does something about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -13,6 +15,16 @@ pub struct Options {
     pub level0_tables_max: usize,
     /// Freezing waits while this many memtables wait for their flush.
     pub frozen_max: usize,
+    /// How the tables of each level are compressed, from level 0 on; the last holds for all levels
+    /// below as well. None at all means no compression. Each table remembers how it was written, so
+    /// this may change from one opening to the next.
+    pub compression: Vec<Compression>,
+    /// Blocks of tables that were read are kept in memory, uncompressed, up to this many bytes;
+    /// 0 keeps none.
+    pub cache_bytes: usize,
+    /// How many files of tables are kept open. Those used least recently are closed and opened
+    /// again when they are needed.
+    pub open_files_max: usize,
     /// Bits of filter for each key of a table. Ten let one absent key in a hundred pass.
     pub bloom_bits_per_key: usize,
     /// The manifest is rewritten when its edits take this many bytes, or twice its compact form if
@@ -32,6 +44,11 @@ impl Default for Options {
             block_bytes: 4 << 10,
             level0_tables_max: 4,
             frozen_max: 3,
+            // Fast enough to be worth it even for tables that are soon merged; those who would
+            // trade time for space give Zstandard to the last level.
+            compression: vec![Compression::Lz4],
+            cache_bytes: 64 << 20,
+            open_files_max: 256,
             bloom_bits_per_key: 10,
             manifest_bytes: 1 << 20,
         }
@@ -47,9 +64,19 @@ impl Options {
             block_bytes: 128,
             level0_tables_max: 2,
             frozen_max: 2,
+            compression: vec![Compression::None, Compression::Lz4, Compression::Zstd],
+            cache_bytes: 4 << 10,
+            open_files_max: 2,
             bloom_bits_per_key: 10,
             manifest_bytes: 512,
         }
+    }
+
+    /// How tables of a level are compressed.
+    pub(super) fn compression_of(&self, level: usize) -> Compression {
+        let last = self.compression.last();
+        let chosen = self.compression.get(level).or(last);
+        chosen.copied().unwrap_or(Compression::None)
     }
 
     /// Flushes wait when level 0 has this many tables.

@@ -13,6 +13,8 @@ use super::{
 /// Tables in the making. Dropped before the end, it leaves their files to the collector of garbage.
 pub(super) struct Outputs {
     files: Arc<Files>,
+    /// The level for which the tables are meant.
+    level: usize,
     /// A table is closed when it has this many bytes.
     table_bytes: usize,
     builder: Option<TableBuilder>,
@@ -22,10 +24,11 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// No table yet; each will be cut at about `table_bytes`.
-    pub(super) fn new(files: Arc<Files>, table_bytes: usize) -> Self {
+    /// No table yet; each will be cut at about `table_bytes` and belong to `level`.
+    pub(super) fn new(files: Arc<Files>, level: usize, table_bytes: usize) -> Self {
         Outputs {
             files,
+            level,
             table_bytes,
             builder: None,
             finished: Vec::new(),
@@ -41,25 +44,23 @@ impl Outputs {
             none => {
                 let id = self.files.take_id();
                 self.begun.push(id);
-                none.insert(self.files.create(id).await?)
+                none.insert(self.files.create(id, self.level).await?)
             }
         };
         builder.add(entry);
         builder.drain().await
     }
 
-    /// Makes all tables durable, names included, and opens them.
+    /// Makes all tables durable, names included.
     pub(super) async fn finish(mut self) -> Result<Vec<Arc<LiveTable>>> {
         self.cut().await?;
         if self.finished.is_empty() {
             return Ok(Vec::new());
         }
         self.files.sync_names().await?;
-        let mut tables = Vec::with_capacity(self.finished.len());
-        for info in mem::take(&mut self.finished) {
-            tables.push(self.files.open(info).await?);
-        }
-        // From here on the open tables look after their files.
+        let finished = mem::take(&mut self.finished).into_iter();
+        let tables = finished.map(|info| self.files.table(info)).collect();
+        // From here on the tables look after their files.
         self.begun.clear();
         Ok(tables)
     }

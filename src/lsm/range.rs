@@ -8,6 +8,7 @@ use super::{
     entry::Seq,
     error::{LsmError, Result},
     merge::Merge,
+    table::Caching,
     view::{View, is_beyond},
 };
 
@@ -16,7 +17,10 @@ use super::{
 pub struct Found {
     /// The number of the version.
     pub seq: Seq,
-    /// Its value.
+    /// Its value. It may share the memory of a block of a table, of [`Options::block_bytes`] and
+    /// more: whoever keeps small values for long should keep copies.
+    ///
+    /// [`Options::block_bytes`]: super::Options::block_bytes
     pub value: Bytes,
 }
 
@@ -70,7 +74,7 @@ impl Range {
         let end = self.end.as_ref().map(Vec::as_slice);
         if let Progress::Begun = self.progress {
             let start = self.start.as_ref().map(Vec::as_slice);
-            let merge = self.view.merge(start, end).await?;
+            let merge = self.view.merge(start, end, Caching::Fill).await?;
             self.progress = Progress::Reading(Box::new(merge));
         }
         let merge = match &mut self.progress {

@@ -8,6 +8,7 @@ use super::{
     entry::Seq,
     error::{LsmError, Result},
     merge::Merge,
+    table::Caching,
     view::View,
 };
 
@@ -63,7 +64,8 @@ impl Entries {
         let merge = match &mut self.merge {
             Some(merge) => merge,
             none => {
-                let all = self.view.merge(Bound::Unbounded, Bound::Unbounded);
+                let all = (Bound::Unbounded, Bound::Unbounded);
+                let all = self.view.merge(all.0, all.1, Caching::Pass);
                 none.insert(Box::new(all.await?))
             }
         };

@@ -8,7 +8,7 @@ use super::{
     entry::{Entry, Seq},
     error::Result,
     skiplist,
-    table::TableCursor,
+    table::{Caching, TableCursor},
     version::Version,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct RunCursor {
     /// Keeps the tables open and their files in place.
     version: Arc<Version>,
     level: usize,
+    /// What reading does with the cache.
+    caching: Caching,
     /// The table under the cursor and those that follow.
     tables: Range<usize>,
     /// The place in the first of them; none behind the last version.
@@ -67,10 +69,12 @@ impl RunCursor {
         version: Arc<Version>,
         level: usize,
         tables: Range<usize>,
+        caching: Caching,
     ) -> Result<RunCursor> {
         let mut run = RunCursor {
             version,
             level,
+            caching,
             tables,
             cursor: None,
         };
@@ -78,22 +82,23 @@ impl RunCursor {
         Ok(run)
     }
 
-    /// A cursor on the first version at or behind `(key, seq)` in these tables, of which the first
+    /// A cursor on the first version of `key`, or behind it, in these tables, of which the first
     /// may not end before the key.
     pub(super) async fn seek(
         version: Arc<Version>,
         level: usize,
         tables: Range<usize>,
         key: &[u8],
-        seq: Seq,
+        caching: Caching,
     ) -> Result<RunCursor> {
         let cursor = match version.level(level)[tables.clone()].first() {
-            Some(table) => Some(TableCursor::seek(table, key, seq).await?),
+            Some(table) => Some(TableCursor::seek(table, key, Seq::MAX, caching).await?),
             None => None,
         };
         let mut run = RunCursor {
             version,
             level,
+            caching,
             tables,
             cursor,
         };
@@ -118,6 +123,8 @@ impl RunCursor {
         let is_done = |cursor: &TableCursor| cursor.entry().is_none();
         if self.cursor.as_ref().is_some_and(is_done) {
             self.tables.start += 1;
+            // A reader who has come so far will hardly want all this soon again.
+            self.caching = Caching::Pass;
             self.enter().await?;
         }
         Ok(())
@@ -126,7 +133,7 @@ impl RunCursor {
     /// Stands on the first version of the first table, of which every table has one.
     async fn enter(&mut self) -> Result<()> {
         self.cursor = match self.version.level(self.level)[self.tables.clone()].first() {
-            Some(table) => Some(TableCursor::first(table).await?),
+            Some(table) => Some(TableCursor::first(table, self.caching).await?),
             None => None,
         };
         Ok(())

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     state::SuperVersion,
-    table::Properties,
+    table::{Properties, ReadCounts},
     version::{LEVELS, Version},
 };
 
@@ -33,6 +33,20 @@ pub struct Stats {
     pub compaction_bytes: u64,
     /// How often a freeze had to wait.
     pub stalls: u64,
+    /// Blocks that reads of users found in the cache.
+    pub cache_hits: u64,
+    /// Blocks that they had to read from the disk.
+    pub cache_misses: u64,
+    /// The memory of all cached blocks, in bytes.
+    pub cache_bytes: u64,
+    /// How often a table's filter was asked for a key.
+    pub filter_checks: u64,
+    /// How often it said no, which saved a search.
+    pub filter_useful: u64,
+    /// How often it said yes, although the table had nothing of the key to show to the reader.
+    pub filter_false: u64,
+    /// How many files of tables are open.
+    pub open_files: u64,
 }
 
 /// The counters behind them.
@@ -50,7 +64,7 @@ pub(super) struct Counters {
 
 impl Counters {
     /// The counters together with what can be counted on the spot.
-    pub(super) fn stats(&self, current: &SuperVersion) -> Stats {
+    pub(super) fn stats(&self, current: &SuperVersion, reads: &ReadCounts) -> Stats {
         let frozen = current.frozen.iter().map(|frozen| frozen.memtable.bytes());
         let memtable_bytes = current.active.bytes() + frozen.sum::<usize>();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -65,6 +79,13 @@ impl Counters {
             flush_bytes: load(&self.flush_bytes),
             compaction_bytes: load(&self.compaction_bytes),
             stalls: load(&self.stalls),
+            cache_hits: reads.cache_hits,
+            cache_misses: reads.cache_misses,
+            cache_bytes: reads.cache_bytes,
+            filter_checks: reads.filter_checks,
+            filter_useful: reads.filter_useful,
+            filter_false: reads.filter_false,
+            open_files: reads.open_files,
         }
     }
 }

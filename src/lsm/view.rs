@@ -12,6 +12,7 @@ use super::{
     merge::Merge,
     source::{RunCursor, Source},
     state::SuperVersion,
+    table::Caching,
     version::{LEVELS, Version},
 };
 
@@ -44,16 +45,21 @@ impl View {
 
     /// A cursor over all versions of all keys from `start` on. Tables that lie beyond `end` are
     /// left out, but versions beyond it may come by.
-    pub(super) async fn merge(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Result<Merge> {
+    pub(super) async fn merge(
+        &self,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        caching: Caching,
+    ) -> Result<Merge> {
         match start {
-            Bound::Unbounded => self.merge_from(&[], end).await,
-            Bound::Included(key) => self.merge_from(key, end).await,
+            Bound::Unbounded => self.merge_from(&[], end, caching).await,
+            Bound::Included(key) => self.merge_from(key, end, caching).await,
             // Nothing fits between a key and the same key with a zero byte behind it.
-            Bound::Excluded(key) => self.merge_from(&[key, &[0]].concat(), end).await,
+            Bound::Excluded(key) => self.merge_from(&[key, &[0]].concat(), end, caching).await,
         }
     }
 
-    async fn merge_from(&self, key: &[u8], end: Bound<&[u8]>) -> Result<Merge> {
+    async fn merge_from(&self, key: &[u8], end: Bound<&[u8]>, caching: Caching) -> Result<Merge> {
         let memtables = self.memtables.iter();
         let mut sources: Vec<Source> = memtables
             .map(|memtable| Source::Memory(memtable.seek(key, Seq::MAX)))
@@ -63,7 +69,7 @@ impl View {
             let first = self.version.level(level)[tables.clone()].first();
             if first.is_some_and(|table| !is_beyond(end, &table.info().properties.smallest)) {
                 let version = Arc::clone(&self.version);
-                let run = RunCursor::seek(version, level, tables, key, Seq::MAX).await?;
+                let run = RunCursor::seek(version, level, tables, key, caching).await?;
                 sources.push(Source::Run(Box::new(run)));
             }
         }

@@ -8,6 +8,7 @@ use super::{
     super::{
         block::BlockBuilder,
         bloom::BloomBuilder,
+        compression::{Compression, Compressor},
         entry::{Entry, Seq, order},
         error::Result,
         options::Options,
@@ -15,7 +16,7 @@ use super::{
     format::{Footer, Handle, Properties, seal},
     reader::TableInfo,
 };
-use crate::env::File;
+use crate::{codec::put_varint, env::File};
 
 /// Every so many keys of a data block one is written in full.
 const RESTART_INTERVAL: usize = 16;
@@ -39,6 +40,7 @@ pub(in crate::lsm) struct TableBuilder {
     block: BlockBuilder,
     index: BlockBuilder,
     bloom: BloomBuilder,
+    compressor: Compressor,
     properties: Properties,
     /// The last block, until the entry behind it tells how short its index entry can be.
     unindexed: Option<Handle>,
@@ -48,8 +50,14 @@ pub(in crate::lsm) struct TableBuilder {
 }
 
 impl TableBuilder {
-    /// Begins table `id` in an empty file.
-    pub(in crate::lsm) fn new(id: u64, file: Arc<dyn File>, options: &Options) -> Self {
+    /// Begins table `id` in an empty file. It is meant for `level`, which decides how its data
+    /// blocks are compressed.
+    pub(in crate::lsm) fn new(
+        id: u64,
+        file: Arc<dyn File>,
+        level: usize,
+        options: &Options,
+    ) -> Self {
         TableBuilder {
             id,
             file,
@@ -60,6 +68,7 @@ impl TableBuilder {
             block: BlockBuilder::new(RESTART_INTERVAL),
             index: BlockBuilder::new(INDEX_RESTART_INTERVAL),
             bloom: BloomBuilder::default(),
+            compressor: Compressor::new(options.compression_of(level)),
             properties: Properties::default(),
             unindexed: None,
             last_key: Vec::new(),
@@ -130,15 +139,16 @@ impl TableBuilder {
         })
     }
 
-    /// Filter, properties, index and footer.
+    /// Filter, properties, index and footer. They are read once and then stay in memory, so
+    /// compressing them would save little.
     fn add_tail(&mut self) {
         let mut payload = Vec::new();
         self.bloom.finish(self.bits_per_key, &mut payload);
-        let filter = self.add_block(&mut payload);
+        let filter = self.add_block(&mut payload, Compression::None);
         self.properties.encode(&mut payload);
-        let properties = self.add_block(&mut payload);
+        let properties = self.add_block(&mut payload, Compression::None);
         self.index.finish(&mut payload);
-        let index = self.add_block(&mut payload);
+        let index = self.add_block(&mut payload, Compression::None);
         let length = |block: Handle| u32::try_from(block.length).expect("under 4 GiB");
         let footer = Footer {
             filter_offset: filter.offset,
@@ -170,16 +180,17 @@ impl TableBuilder {
     fn cut_block(&mut self) {
         let mut payload = std::mem::take(&mut self.scratch);
         self.block.finish(&mut payload);
-        self.unindexed = Some(self.add_block(&mut payload));
+        let compression = self.compressor.compress(&mut payload);
+        self.unindexed = Some(self.add_block(&mut payload, compression));
         self.scratch = payload;
     }
 
-    /// Appends a block to the buffer and empties `payload`.
-    fn add_block(&mut self, payload: &mut Vec<u8>) -> Handle {
+    /// Appends a block to the buffer and empties `stored`.
+    fn add_block(&mut self, stored: &mut Vec<u8>, compression: Compression) -> Handle {
         let offset = self.written + self.buffer.len() as u64;
-        seal(payload, self.id, offset);
-        let length = payload.len() as u64;
-        self.buffer.append(payload);
+        seal(stored, compression, self.id, offset);
+        let length = stored.len() as u64;
+        self.buffer.append(stored);
         Handle { offset, length }
     }
 
@@ -187,7 +198,7 @@ impl TableBuilder {
     /// key `next`.
     fn add_to_index(&mut self, block: Handle, next: Option<&[u8]>) {
         let mut value = Vec::new();
-        block.encode(&mut value);
+        put_varint(&mut value, block.length);
         // Between two keys the shortest that divides them will do; its number stands before all
         // versions that a key may have, so that it is not behind any version of the next key.
         let divider = next

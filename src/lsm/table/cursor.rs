@@ -1,36 +1,49 @@
 //! Going through a table in order, block by block.
 
+use bytes::Bytes;
+
 use super::{
     super::{
         block::BlockCursor,
         entry::{Entry, Seq},
         error::Result,
     },
+    cache::Caching,
     format::Handle,
     reader::Table,
 };
 
-use bytes::Bytes;
+/// A cursor that has gone through so many blocks is on a long way, and leaves no more of them in
+/// the cache.
+const FILL_BLOCKS_MAX: usize = 64;
 
 /// A place in a table: before the first version, on one, or behind the last. It does not hold the
 /// table; every call is given it.
 pub(in crate::lsm) struct TableCursor {
-    index: BlockCursor,
-    /// The block under the index entry; none before the first and behind the last.
+    caching: Caching,
+    /// How many blocks were read.
+    read: usize,
+    /// The number of the block behind the current one.
+    next: usize,
+    /// The current block; none before the first and behind the last.
     block: Option<(Handle, BlockCursor)>,
 }
 
 impl TableCursor {
     /// A cursor on the first version at or behind `(key, seq)`.
-    pub(in crate::lsm) async fn seek(table: &Table, key: &[u8], seq: Seq) -> Result<TableCursor> {
+    pub(in crate::lsm) async fn seek(
+        table: &Table,
+        key: &[u8],
+        seq: Seq,
+        caching: Caching,
+    ) -> Result<TableCursor> {
+        let tail = table.tail().await?;
         let mut cursor = TableCursor {
-            index: table.index(),
+            caching,
+            read: 0,
+            next: table.find(tail, key, seq)?,
             block: None,
         };
-        cursor
-            .index
-            .seek(key, seq)
-            .map_err(|error| table.index_error(error))?;
         cursor.load(table).await?;
         if let Some((handle, block)) = &mut cursor.block {
             block
@@ -45,9 +58,11 @@ impl TableCursor {
     }
 
     /// A cursor on the first version.
-    pub(in crate::lsm) async fn first(table: &Table) -> Result<TableCursor> {
+    pub(in crate::lsm) async fn first(table: &Table, caching: Caching) -> Result<TableCursor> {
         let mut cursor = TableCursor {
-            index: table.index(),
+            caching,
+            read: 0,
+            next: 0,
             block: None,
         };
         cursor.next_block(table).await?;
@@ -78,9 +93,6 @@ impl TableCursor {
 
     /// Moves to the first version of the next block, or behind the last version of all.
     pub(in crate::lsm) async fn next_block(&mut self, table: &Table) -> Result<()> {
-        self.index
-            .advance()
-            .map_err(|error| table.index_error(error))?;
         self.load(table).await?;
         if let Some((handle, block)) = &mut self.block {
             block
@@ -90,13 +102,18 @@ impl TableCursor {
         Ok(())
     }
 
-    /// Reads the block of the current index entry; the cursor is then before its first version.
+    /// Reads the next block; the cursor is then before its first version.
     async fn load(&mut self, table: &Table) -> Result<()> {
-        let Some(handle) = table.handle(&self.index)? else {
+        let Some(handle) = table.tail().await?.index.handle(self.next) else {
             self.block = None;
             return Ok(());
         };
-        let loaded = table.block(handle).await?;
+        self.next += 1;
+        self.read += 1;
+        if self.read > FILL_BLOCKS_MAX {
+            self.caching = Caching::Pass;
+        }
+        let loaded = table.block(handle, self.caching).await?;
         match &mut self.block {
             Some((current, cursor)) => {
                 *current = handle;

@@ -3,9 +3,10 @@
 //! ```text
 //! table    = data block … data block │ filter block │ properties block │ index block │ footer
 //!
-//! block    = payload │ compression u8 │ checksum u32
-//!            compression: 0, the payload is as it is (others are reserved)
-//!            checksum:    CRC32C of table id u64, offset of the block u64, payload, compression;
+//! block    = stored │ compression u8 │ checksum u32
+//!            stored:      the payload as it is (compression 0), or its length varint and its
+//!                         bytes as LZ4 (1) or Zstandard (2) packed them
+//!            checksum:    CRC32C of table id u64, offset of the block u64, stored, compression;
 //!                         so that a block of another file or place never passes for this one
 //!
 //! payload of a data block, and of the index block:
@@ -17,8 +18,8 @@
 //!            tag:         0 for a tombstone, else 1 + the length of the value
 //!
 //! index:     one entry per data block, in order. Its key and seq are at or behind all of that
-//!            block and before all of the next; its value is offset varint │ length varint of the
-//!            block, trailer included
+//!            block and before all of the next; its value is the block's length varint, trailer
+//!            included. The first block begins at 0, and each where the one before it ends
 //!
 //! payload of the filter block:      probes u8 │ bits (see `bloom.rs`); no probes: no filter
 //! payload of the properties block:  entries varint │ keys varint │ tombstones varint
@@ -34,7 +35,7 @@ use bytes::Bytes;
 
 use crate::codec::{DecodeError, Decoder, put_bytes, put_varint};
 
-use super::super::entry::Seq;
+use super::super::{compression::Compression, entry::Seq};
 
 /// The last bytes of every table.
 pub(super) const MAGIC: [u8; 8] = *b"sisTABLE";
@@ -47,9 +48,6 @@ pub(super) const FOOTER_BYTES: usize = 44;
 
 /// The bytes behind a block's payload.
 pub(super) const TRAILER_BYTES: usize = 5;
-
-/// The payload is stored as it is.
-const COMPRESSION_NONE: u8 = 0;
 
 /// Where a block lies, trailer included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,15 +101,19 @@ pub(super) enum BadFooter {
     Corrupt(DecodeError),
 }
 
-/// Turns the payload in `block` into a block of table `id` that will lie at `offset`.
-pub(super) fn seal(block: &mut Vec<u8>, id: u64, offset: u64) {
-    block.push(COMPRESSION_NONE);
+/// Turns what is to be stored, in `block`, into a block of table `id` that will lie at `offset`.
+pub(super) fn seal(block: &mut Vec<u8>, compression: Compression, id: u64, offset: u64) {
+    block.push(compression.byte());
     let checksum = checksum(block, id, offset);
     block.extend_from_slice(&checksum.to_le_bytes());
 }
 
-/// The payload of a block that was read from `offset` of table `id`.
-pub(super) fn unseal(block: &Bytes, id: u64, offset: u64) -> Result<Bytes, DecodeError> {
+/// What is stored in a block that was read from `offset` of table `id`, and how it is compressed.
+pub(super) fn unseal(
+    block: &Bytes,
+    id: u64,
+    offset: u64,
+) -> Result<(Compression, Bytes), DecodeError> {
     let error = |what| DecodeError { what, offset: 0 };
     let (sealed, stored) = block
         .split_last_chunk::<4>()
@@ -119,35 +121,17 @@ pub(super) fn unseal(block: &Bytes, id: u64, offset: u64) -> Result<Bytes, Decod
     if checksum(sealed, id, offset) != u32::from_le_bytes(*stored) {
         return Err(error("the checksum of a block"));
     }
-    match sealed.split_last() {
-        Some((&COMPRESSION_NONE, payload)) => Ok(block.slice(..payload.len())),
-        _ => Err(error("a known kind of compression")),
-    }
+    let (byte, stored) = sealed
+        .split_last()
+        .ok_or(error("a block is longer than its checksum"))?;
+    let compression = Compression::of(*byte).ok_or(error("a known kind of compression"))?;
+    Ok((compression, block.slice(..stored.len())))
 }
 
 fn checksum(sealed: &[u8], id: u64, offset: u64) -> u32 {
     let place = crc32c::crc32c(&id.to_le_bytes());
     let place = crc32c::crc32c_append(place, &offset.to_le_bytes());
     crc32c::crc32c_append(place, sealed)
-}
-
-impl Handle {
-    /// The value of an index entry.
-    pub(super) fn encode(self, out: &mut Vec<u8>) {
-        put_varint(out, self.offset);
-        put_varint(out, self.length);
-    }
-
-    /// Reads it back.
-    pub(super) fn decode(value: Bytes) -> Result<Handle, DecodeError> {
-        let mut decoder = Decoder::new(value);
-        let handle = Handle {
-            offset: decoder.varint("the offset of a block")?,
-            length: decoder.varint("the length of a block")?,
-        };
-        decoder.finish()?;
-        Ok(handle)
-    }
 }
 
 impl Properties {

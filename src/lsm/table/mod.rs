@@ -1,9 +1,12 @@
 //! Tables: sorted versions in a file that is written once and never changed.
 //!
-//! A table is a row of blocks. In memory stay only its *index*, with one entry per block, and its
-//! *filter*, which answers "not here" for most keys that are not. So looking up a key costs
-//! nothing if the filter denies it, and else one search in the index, one block from the disk and
-//! one search in the block.
+//! A table is a row of blocks, each compressed for itself. The first read opens the table; from
+//! then on its *index*, with one entry per block, and its *filter*, which answers "not here" for
+//! most keys that are not, stay in memory. So looking up a key costs nothing if the filter denies
+//! it, and else one search in the index, one block and one search in the block.
+//!
+//! What tables share ([`Access`]): a bounded number of open files, and a cache of blocks that keeps
+//! what is read often. Compaction and long scans take blocks from the cache and leave none there.
 //!
 //! # Invariants
 //! 1. Versions stand in the order of [`entry::order`](super::entry), no two of them equal.
@@ -13,16 +16,26 @@
 //! 5. No byte is believed before its checksum, and a block only in its own place of its own file.
 //! 6. A table is whole and synced before anything refers to it.
 //!
+//! 7. A block in the cache was checked when it was read. A value handed out is a slice of its
+//!    block and keeps that in memory, also when the cache has let go of it.
+//!
 //! # What is left out
-//! Blocks are read from the disk each time: a cache will stand in [`Table::block`], the one place
-//! through which all of them come. The byte for their compression is there and always 0.
+//! Index and filter of a table that was read once stay in memory as long as the table is in use:
+//! about 30 bytes per block and [`Options::bloom_bits_per_key`](super::Options) bits per key. Two
+//! who miss the same block at once both read it.
 
+mod access;
 mod builder;
+mod cache;
 mod cursor;
 mod format;
+mod handles;
+mod index;
 mod reader;
 
+pub(super) use access::{Access, ReadCounts};
 pub(super) use builder::TableBuilder;
+pub(super) use cache::Caching;
 pub(super) use cursor::TableCursor;
 pub(super) use format::Properties;
 pub(super) use reader::{Table, TableInfo};

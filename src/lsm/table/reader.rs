@@ -1,24 +1,27 @@
-//! Reading a table: opening it, finding a key in it.
+//! Reading a table: opening it when it is first needed, finding a key in it.
 
-use std::sync::Arc;
+use std::{
+    result,
+    sync::{Arc, OnceLock, atomic::Ordering},
+};
 
 use bytes::Bytes;
 
 use super::{
     super::{
-        block::{Block, BlockCursor},
+        block::Block,
         bloom::Bloom,
         entry::Seq,
         error::{LsmError, Result},
         memtable::Hit,
         names,
     },
-    format::{BadFooter, FOOTER_BYTES, Footer, Handle, Properties, TRAILER_BYTES, VERSION, unseal},
+    access::Access,
+    cache::Caching,
+    format::{BadFooter, FOOTER_BYTES, Footer, Handle, Properties, VERSION, unseal},
+    index::Index,
 };
-use crate::{
-    codec::DecodeError,
-    env::{Disk, File},
-};
+use crate::{codec::DecodeError, env::File};
 
 /// What must be known of a table to open it, to decide when to read it, and to count what there is
 /// without opening it. The manifest keeps it.
@@ -32,48 +35,32 @@ pub(in crate::lsm) struct TableInfo {
     pub(in crate::lsm) properties: Properties,
 }
 
-/// An open table.
+/// A table. It is opened by the first read.
 pub(in crate::lsm) struct Table {
     info: TableInfo,
     path: String,
-    file: Arc<dyn File>,
-    /// Where the data blocks end.
-    data_bytes: u64,
-    index: Block,
+    access: Arc<Access>,
+    /// Present once the table has been read from.
+    tail: OnceLock<Tail>,
+}
+
+/// What stays in memory of an open table.
+pub(super) struct Tail {
+    /// Where each block is.
+    pub(super) index: Index,
     filter: Bloom,
 }
 
 impl Table {
-    /// Opens the table that `info` describes and checks that it is that table.
-    pub(in crate::lsm) async fn open(disk: &dyn Disk, dir: &str, info: TableInfo) -> Result<Table> {
-        let path = names::path(dir, &names::table(info.id));
-        let file = disk.open(&path).await?;
-        let footer = read_footer(file.as_ref(), &path, &info).await?;
-        let tail = read_tail(file.as_ref(), &path, &footer).await?;
-        let offset = footer.filter_offset + u64::from(footer.filter_length);
-        let index_offset = offset + u64::from(footer.properties_length);
-        let corrupt = |offset| move |error| (offset, error);
-        let parts = || {
-            let [filter, properties, index] = tail;
-            let filter = Bloom::decode(filter).map_err(corrupt(footer.filter_offset))?;
-            let properties = Properties::decode(properties).map_err(corrupt(offset))?;
-            let index = Block::new(index).map_err(corrupt(index_offset))?;
-            Ok((filter, properties, index))
-        };
-        let (filter, properties, index) =
-            parts().map_err(|(offset, error)| LsmError::decode(&path, offset, error))?;
-        if properties != info.properties {
-            let what = "the properties that the manifest knows";
-            return Err(LsmError::corrupt(&path, offset, what));
-        }
-        Ok(Table {
+    /// The table that `info` describes. Nothing is read yet.
+    pub(in crate::lsm) fn new(access: Arc<Access>, info: TableInfo) -> Table {
+        let path = names::path(&access.dir, &names::table(info.id));
+        Table {
             info,
             path,
-            file,
-            data_bytes: footer.filter_offset,
-            index,
-            filter,
-        })
+            access,
+            tail: OnceLock::new(),
+        }
     }
 
     /// What is known of it outside.
@@ -81,67 +68,126 @@ impl Table {
         &self.info
     }
 
-    /// The newest version of `key` at or below `at`.
+    /// The newest version of `key` at or below `at`. Its value shares the memory of its block.
     pub(in crate::lsm) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
-        if at < self.info.properties.seq_min || !self.filter.may_contain(key) {
+        if at < self.info.properties.seq_min {
             return Ok(None);
         }
-        let mut index = self.index();
-        index
-            .seek(key, at)
-            .map_err(|error| self.index_error(error))?;
-        let Some(handle) = self.handle(&index)? else {
+        let tail = self.tail().await?;
+        let filters = &self.access.filters;
+        if !filters.answered(tail.filter.may_contain(key)) {
             return Ok(None);
-        };
-        let mut cursor = BlockCursor::new(self.block(handle).await?);
-        cursor
-            .seek(key, at)
-            .map_err(|error| self.block_error(handle, error))?;
-        let found = cursor.entry().filter(|entry| entry.key == key);
-        Ok(found.map(|entry| (entry.seq, cursor.value())))
-    }
-
-    /// A cursor over the index, before its first entry.
-    pub(super) fn index(&self) -> BlockCursor {
-        BlockCursor::new(self.index.clone())
-    }
-
-    /// The block that the index entry under the cursor stands for; none behind the last.
-    pub(super) fn handle(&self, index: &BlockCursor) -> Result<Option<Handle>> {
-        let Some(value) = index.value() else {
-            return Ok(None);
-        };
-        let handle = Handle::decode(value).map_err(|error| self.index_error(error))?;
-        let end = handle.offset.checked_add(handle.length);
-        let within = end.is_some_and(|end| end <= self.data_bytes);
-        if !within || handle.length < TRAILER_BYTES as u64 {
-            let what = "an index entry of a block in this table";
-            return Err(LsmError::corrupt(&self.path, self.data_bytes, what));
         }
-        Ok(Some(handle))
+        let found = self.search(tail, key, at).await?;
+        if found.is_none() {
+            filters.misled.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(found)
     }
 
-    /// Reads a block. Every data block comes through here.
-    pub(super) async fn block(&self, handle: Handle) -> Result<Block> {
-        let bytes = self
-            .file
-            .read_at(handle.offset, handle.length as usize)
-            .await?;
+    async fn search(&self, tail: &Tail, key: &[u8], at: Seq) -> Result<Option<Hit>> {
+        let slot = self.find(tail, key, at)?;
+        let Some(handle) = tail.index.handle(slot) else {
+            return Ok(None);
+        };
+        let block = self.block(handle, Caching::Fill).await?;
+        let found = block.find(key, at);
+        found.map_err(|error| self.block_error(handle, error))
+    }
+
+    /// The first block that may have versions at or behind `(key, seq)`.
+    pub(super) fn find(&self, tail: &Tail, key: &[u8], seq: Seq) -> Result<usize> {
+        let slot = tail.index.find(key, seq);
+        // Its exact place is of no use to anyone.
+        slot.map_err(|error| LsmError::corrupt(&self.path, self.info.bytes, error.what))
+    }
+
+    /// Index and filter; the first call opens the table and checks that it is the right one.
+    pub(super) async fn tail(&self) -> Result<&Tail> {
+        match self.tail.get() {
+            Some(tail) => Ok(tail),
+            None => {
+                // Two who come at once read it twice; one copy is kept.
+                let tail = self.read_tail().await?;
+                Ok(self.tail.get_or_init(|| tail))
+            }
+        }
+    }
+
+    async fn read_tail(&self) -> Result<Tail> {
+        let file = self.access.file(self.info.id, &self.path).await?;
+        let footer = read_footer(file.as_ref(), &self.path, &self.info).await?;
+        let [filter, properties, index] = self.read_payloads(file.as_ref(), &footer).await?;
+        let corrupt = |offset| move |error| LsmError::decode(&self.path, offset, error);
+        let (filter_offset, filter) = filter;
+        let filter = Bloom::decode(filter).map_err(corrupt(filter_offset))?;
+        let (offset, properties) = properties;
+        if Properties::decode(properties).map_err(corrupt(offset))? != self.info.properties {
+            let what = "the properties that the manifest knows";
+            return Err(LsmError::corrupt(&self.path, offset, what));
+        }
+        let (offset, index) = index;
+        let index = Index::decode(index, filter_offset).map_err(corrupt(offset))?;
+        Ok(Tail { index, filter })
+    }
+
+    /// Reads the payloads of the filter, the properties and the index, which lie in a row, each
+    /// with the offset of its block.
+    async fn read_payloads(&self, file: &dyn File, footer: &Footer) -> Result<[(u64, Bytes); 3]> {
+        let lengths = [
+            footer.filter_length,
+            footer.properties_length,
+            footer.index_length,
+        ];
+        let total = footer.tail_bytes() as usize - FOOTER_BYTES;
+        let mut offset = footer.filter_offset;
+        let mut bytes = file.read_at(offset, total).await?;
+        if bytes.len() != total {
+            return Err(LsmError::decode(&self.path, offset, short_read()));
+        }
+        let mut payloads = [const { (0, Bytes::new()) }; 3];
+        for (payload, length) in payloads.iter_mut().zip(lengths) {
+            let block = bytes.split_to(length as usize);
+            let expanded = self.payload(&block, offset);
+            let expanded = expanded.map_err(|error| LsmError::decode(&self.path, offset, error))?;
+            *payload = (offset, expanded);
+            offset += u64::from(length);
+        }
+        Ok(payloads)
+    }
+
+    /// A data block, from the cache or from the disk. Every data block comes through here.
+    pub(super) async fn block(&self, handle: Handle, caching: Caching) -> Result<Block> {
+        let (cache, id) = (&self.access.cache, self.info.id);
+        if let Some(block) = cache.get(id, handle.offset, caching) {
+            return Ok(block);
+        }
+        let block = self.read_block(handle).await?;
+        if caching == Caching::Fill {
+            cache.insert(id, handle.offset, &block);
+        }
+        Ok(block)
+    }
+
+    async fn read_block(&self, handle: Handle) -> Result<Block> {
+        let file = self.access.file(self.info.id, &self.path).await?;
+        let bytes = file.read_at(handle.offset, handle.length as usize).await?;
         let block = match bytes.len() as u64 == handle.length {
-            true => unseal(&bytes, self.info.id, handle.offset).and_then(Block::new),
+            true => self.payload(&bytes, handle.offset).and_then(Block::new),
             false => Err(short_read()),
         };
         block.map_err(|error| self.block_error(handle, error))
     }
 
+    /// The payload of a block that was read.
+    fn payload(&self, block: &Bytes, offset: u64) -> result::Result<Bytes, DecodeError> {
+        let (compression, stored) = unseal(block, self.info.id, offset)?;
+        self.access.expander.expand(compression, stored)
+    }
+
     /// An error in a data block.
     pub(super) fn block_error(&self, handle: Handle, error: DecodeError) -> LsmError {
         LsmError::decode(&self.path, handle.offset, error)
-    }
-
-    /// An error in the index. Its exact place is of no use to anyone.
-    pub(super) fn index_error(&self, error: DecodeError) -> LsmError {
-        LsmError::decode(&self.path, self.data_bytes, error)
     }
 }
 
@@ -172,29 +218,6 @@ async fn read_footer(file: &dyn File, path: &str, info: &TableInfo) -> Result<Fo
         return Err(LsmError::corrupt(path, offset, "lengths that fit the file"));
     }
     Ok(footer)
-}
-
-/// Reads the payloads of the filter, the properties and the index, which lie in a row.
-async fn read_tail(file: &dyn File, path: &str, footer: &Footer) -> Result<[Bytes; 3]> {
-    let lengths = [
-        footer.filter_length,
-        footer.properties_length,
-        footer.index_length,
-    ];
-    let total = footer.tail_bytes() as usize - FOOTER_BYTES;
-    let mut offset = footer.filter_offset;
-    let mut bytes = file.read_at(offset, total).await?;
-    if bytes.len() != total {
-        return Err(LsmError::decode(path, offset, short_read()));
-    }
-    let mut payloads = [const { Bytes::new() }; 3];
-    for (payload, length) in payloads.iter_mut().zip(lengths) {
-        let block = bytes.split_to(length as usize);
-        *payload = unseal(&block, footer.id, offset)
-            .map_err(|error| LsmError::decode(path, offset, error))?;
-        offset += u64::from(length);
-    }
-    Ok(payloads)
 }
 
 fn short_read() -> DecodeError {

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     super::*,
-    model::{Model, assert_agrees, listed, note, number},
+    model::{Model, assert_agrees, listed, noise, note, number},
 };
 use crate::env::{Disk, MemDisk, task::block_on};
 
@@ -214,8 +214,8 @@ fn what_a_dropped_ingestion_wrote_is_removed() {
         let db = open(&disk).await;
         let mut ingest = db.ingest().await;
         for key in 0..200_u64 {
-            let value = Some(&[0; 50][..]);
-            let added = ingest.add(&key.to_be_bytes(), 1, value).await;
+            let value = noise(key, 50);
+            let added = ingest.add(&key.to_be_bytes(), 1, Some(&value)).await;
             added.expect("a version");
         }
         assert!(tables(&disk).await.len() > 5);

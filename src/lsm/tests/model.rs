@@ -5,6 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap, ops::Bound};
 use bytes::Bytes;
 
 use super::super::*;
+use crate::rng::Rng;
 
 /// All versions in the engine's order; no value is a tombstone.
 pub type Versions = BTreeMap<(Vec<u8>, Reverse<Seq>), Option<Vec<u8>>>;
@@ -92,6 +93,12 @@ pub async fn assert_agrees(db: &Db, model: &Model, at: Seq) {
         let expected = expected.iter().find(|entry| entry.0 == key);
         assert_eq!(found.as_ref(), expected, "{key:?} at {at}");
     }
+}
+
+/// Bytes that cannot be compressed.
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut rng = Rng::new(seed);
+    (0..length).map(|_| rng.below(256) as u8).collect()
 }
 
 /// A note that says a number.

@@ -1,0 +1,115 @@
+//! Blocks against a sorted list of versions.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use bytes::Bytes;
+use proptest::{collection::btree_map, option, prelude::*};
+
+use super::{
+    super::entry::{Entry, Seq},
+    *,
+};
+
+type Versions = BTreeMap<(Vec<u8>, Reverse<Seq>), Option<Vec<u8>>>;
+
+fn build(versions: &Versions, restart_interval: usize) -> Bytes {
+    let mut builder = BlockBuilder::new(restart_interval);
+    for ((key, seq), value) in versions {
+        let (seq, value) = (seq.0, value.as_deref());
+        builder.add(Entry { key, seq, value });
+    }
+    let (mut out, length) = (Vec::new(), builder.len());
+    builder.finish(&mut out);
+    assert_eq!(out.len(), length);
+    out.into()
+}
+
+/// The entries from the cursor's on, until the end or an error.
+fn rest(mut cursor: BlockCursor) -> Vec<(Vec<u8>, Seq, Option<Vec<u8>>)> {
+    let mut rest = Vec::new();
+    while let Some(entry) = cursor.entry() {
+        let value = cursor.value().map(|value| value.to_vec());
+        assert_eq!(value.as_deref(), entry.value);
+        rest.push((entry.key.to_vec(), entry.seq, value));
+        if cursor.advance().is_err() {
+            break;
+        }
+    }
+    assert!(cursor.entry().is_none() && cursor.value().is_none());
+    rest
+}
+
+/// The entries from the cursor's on towards the first, until the beginning or an error.
+fn rest_back(mut cursor: BlockBackCursor) -> Vec<(Vec<u8>, Seq, Option<Vec<u8>>)> {
+    let mut rest = Vec::new();
+    while let Some(entry) = cursor.entry() {
+        let value = cursor.value().map(|value| value.to_vec());
+        assert_eq!(value.as_deref(), entry.value);
+        rest.push((entry.key.to_vec(), entry.seq, value));
+        if cursor.retreat().is_err() {
+            break;
+        }
+    }
+    rest
+}
+
+proptest! {
+    #[test]
+    fn a_search_ends_at_the_first_version_behind_the_target(
+        versions in btree_map(
+            ("[ab]{0,5}".prop_map(String::into_bytes), (0_u64..9).prop_map(Reverse)),
+            option::of(prop::collection::vec(any::<u8>(), 0..9)),
+            1..60,
+        ),
+        restart_interval in 1_usize..20,
+        probes in prop::collection::vec(("[abc]{0,6}", 0_u64..10), 20),
+    ) {
+        let block = Block::new(build(&versions, restart_interval)).expect("a block");
+        let listed = |((key, seq), value): (&(Vec<u8>, Reverse<Seq>), &Option<Vec<u8>>)| {
+            (key.clone(), seq.0, value.clone())
+        };
+        let all: Vec<_> = versions.iter().rev().map(listed).collect();
+        let last = BlockBackCursor::last(block.clone()).expect("a cursor");
+        prop_assert_eq!(rest_back(last), all);
+        // One cursor for all searches: none may leave anything to the next.
+        let mut cursor = BlockCursor::new(block.clone());
+        for (key, seq) in probes {
+            let key = key.into_bytes();
+            let target = (key.clone(), Reverse(seq));
+            cursor.seek(&key, seq).expect("a search");
+            let expected: Vec<_> = versions.range(target.clone()..).map(listed).collect();
+            prop_assert_eq!(rest(cursor.clone()), expected.clone());
+            let found = block.find(&key, seq).expect("a search");
+            let found = found.map(|(seq, value)| (seq, value.map(|value| value.to_vec())));
+            let first = expected.into_iter().next().filter(|entry| entry.0 == key);
+            prop_assert_eq!(found, first.map(|(_, seq, value)| (seq, value)));
+            let before = BlockBackCursor::before(block.clone(), &key, seq).expect("a search");
+            let expected: Vec<_> = versions.range(..target).rev().map(listed).collect();
+            prop_assert_eq!(rest_back(before), expected);
+        }
+    }
+
+    #[test]
+    fn any_payload_is_read_or_refused(payload: Vec<u8>, restarts in 0_u32..4, key: Vec<u8>) {
+        let ends = [payload.clone(), [&payload[..], &restarts.to_le_bytes()].concat()];
+        for payload in ends {
+            let Ok(block) = Block::new(payload.into()) else {
+                continue;
+            };
+            let _ = block.find(&key, 7);
+            for back in [
+                BlockBackCursor::last(block.clone()),
+                BlockBackCursor::before(block.clone(), &key, 7),
+            ] {
+                let _ = back.map(rest_back);
+            }
+            let mut cursor = BlockCursor::new(block);
+            if cursor.advance().is_ok() {
+                rest(cursor.clone());
+            }
+            if cursor.seek(&key, 7).is_ok() {
+                rest(cursor);
+            }
+        }
+    }
+}
