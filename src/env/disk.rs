@@ -103,6 +103,12 @@ pub trait File: Send + Sync + 'static {
     async fn append(&self, bytes: &[u8]) -> DiskResult<u64>;
     /// Writes in place, growing the file where it reaches over its end.
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()>;
+    /// Does what [`Self::write_at`] does before it returns, on the calling thread and without a
+    /// future: for writers whose every write counts. None where the disk cannot: then nothing was
+    /// done, and `write_at` must be awaited.
+    fn write_now(&self, _offset: u64, _bytes: &[u8]) -> Option<DiskResult<()>> {
+        None
+    }
     /// Cuts the file to `length` bytes, or extends it with zeros.
     async fn truncate(&self, length: u64) -> DiskResult<()>;
     /// Makes everything written so far durable, the length included.

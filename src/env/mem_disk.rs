@@ -315,6 +315,18 @@ impl MemFile {
         state.check_running(op, &self.path)?;
         Ok(look(state.contents(self.file)))
     }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
+        self.change("write", |contents| {
+            let from = offset as usize;
+            let end = from + bytes.len();
+            if end > contents.data.len() {
+                contents.data.resize(end, 0);
+            }
+            contents.data[from..end].copy_from_slice(bytes);
+            contents.dirty_from = contents.dirty_from.min(from);
+        })
+    }
 }
 
 #[async_trait]
@@ -336,15 +348,11 @@ impl File for MemFile {
     }
 
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
-        self.change("write", |contents| {
-            let from = offset as usize;
-            let end = from + bytes.len();
-            if end > contents.data.len() {
-                contents.data.resize(end, 0);
-            }
-            contents.data[from..end].copy_from_slice(bytes);
-            contents.dirty_from = contents.dirty_from.min(from);
-        })
+        self.write(offset, bytes)
+    }
+
+    fn write_now(&self, offset: u64, bytes: &[u8]) -> Option<DiskResult<()>> {
+        Some(self.write(offset, bytes))
     }
 
     async fn truncate(&self, length: u64) -> DiskResult<()> {

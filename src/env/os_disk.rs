@@ -196,6 +196,10 @@ impl File for OsFile {
         self.named("write", self.file.write_all_at(bytes, offset))
     }
 
+    fn write_now(&self, offset: u64, bytes: &[u8]) -> Option<DiskResult<()>> {
+        Some(self.named("write", self.file.write_all_at(bytes, offset)))
+    }
+
     async fn truncate(&self, length: u64) -> DiskResult<()> {
         let file = self.file.clone();
         blocking("truncate", &self.path, move || file.set_len(length)).await

@@ -16,19 +16,22 @@
 //! The two are told apart by what each record carries: the position up to which the log was durable
 //! when the record was written. If a valid record behind the bad one says that the log had been
 //! durable beyond it, the bad one was promised; if none does, it was not, or it belonged to the very
-//! last batch, where no evidence is left. An earlier segment must reach as far as the header of the
-//! next one says.
+//! last batch, where no evidence is left. The header of a segment says the same of those before it.
+//!
+//! Without syncs the torn tail may reach back over several segments: what is left of one does not
+//! reach as far as the header of the next one says, and nothing says that it was durable. The log
+//! then ends there, and the segments behind are removed.
 //!
 //! Every opening begins a new segment with a new epoch, and never appends behind a torn tail. Bytes
 //! of an older epoch or from another place of the log are not valid here, whatever their checksum.
 //!
 //! # Invariants
-//! 1. A record is returned by recovery if the commit that followed its append succeeded, or an error
+//! 1. A record is returned by recovery if a commit that followed its append succeeded, or an error
 //!    is; unless [`Wal::remove_before`] was asked to remove its segment.
 //! 2. Recovery returns a prefix of what was appended, in order, byte by byte.
 //! 3. What recovery returned once, it returns again: it is synced before anyone relies on it.
 //! 4. A torn tail is never called corruption, and corruption before the last batch never a torn tail.
-//! 5. At any moment at most one batch is unsynced, and it is at the end of the last segment.
+//! 5. What is not durable is at the end of the log: all that was written since the last commit.
 //! 6. The segments on disk are consecutive: they are created in order, each durable before its first
 //!    record, and removed in order, each durably gone before the next.
 //! 7. After a failed write or sync nothing is written any more (what the disk holds is unknown).
@@ -42,6 +45,7 @@
 mod error;
 mod record;
 mod recovery;
+mod segment;
 mod writer;
 
 pub use error::WalError;

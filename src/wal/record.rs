@@ -13,8 +13,9 @@
 //! 40  previous end  u64  length of the valid                         record was written
 //!                        part of the segment      32  shard     u32
 //!                        before; 0 if none        36  kind      u8
-//! 48  zeros        16 bytes                       37  zeros     3 bytes
-//!                                                 40  payload, then zeros to a multiple of 8
+//! 48  durable       u64  the log was durable up   37  zeros     3 bytes
+//!                        to this position then    40  payload, then zeros to a multiple of 8
+//! 56  zeros         8 bytes
 //! ```
 //!
 //! A position counts the bytes of the log since its beginning, headers included; the invalid tail of
@@ -67,6 +68,8 @@ pub(super) struct Header {
     pub position: u64,
     /// Where the valid part of the segment before this one ends, in bytes of that file.
     pub previous_end: u64,
+    /// The log was durable up to this position when the segment was begun.
+    pub durable: u64,
 }
 
 /// Why bytes are not a header.
@@ -129,6 +132,7 @@ impl Header {
             self.epoch,
             self.position,
             self.previous_end,
+            self.durable,
         ];
         for (slot, number) in out[16..].chunks_exact_mut(8).zip(numbers) {
             slot.copy_from_slice(&number.to_le_bytes());
@@ -162,6 +166,7 @@ impl Header {
             epoch: number(24)?,
             position: number(32)?,
             previous_end: number(40)?,
+            durable: number(48)?,
         })
     }
 }

@@ -37,8 +37,9 @@ pub(super) struct Found {
     pub segments: Vec<(SegmentId, u64)>,
     /// The last segment's header.
     pub last: Option<Header>,
-    /// A segment whose creation never finished; to be removed.
-    pub unfinished: Option<SegmentId>,
+    /// Segments to remove, in this order: those that were not asked for, one whose creation never
+    /// finished, and those behind a torn tail.
+    pub useless: Vec<SegmentId>,
 }
 
 /// A segment in memory.
@@ -49,55 +50,110 @@ struct Segment {
     bytes: Bytes,
 }
 
-/// Reads all segments in `dir`. What it returns is durable.
-pub(super) async fn recover(disk: &dyn Disk, dir: &str) -> Result<Found, WalError> {
-    let ids = segment_ids(disk, dir).await?;
+/// How far the records of a segment can be trusted.
+enum Scan {
+    /// All of it: its length.
+    Whole(usize),
+    /// Up to an offset where something is not as it should be.
+    Bad(usize, &'static str),
+}
+
+/// Reads the segments in `dir` from `first` on. What it returns is durable.
+pub(super) async fn recover(
+    disk: &dyn Disk,
+    dir: &str,
+    first: SegmentId,
+) -> Result<Found, WalError> {
+    let (mut useless, ids) = segment_ids(disk, dir, first).await?;
     let mut segments = Vec::with_capacity(ids.len());
-    let mut unfinished = None;
     for (rank, id) in ids.iter().enumerate() {
         // Nothing is removed before the segments behind it are complete.
         let may_be_unfinished = rank + 1 == ids.len() && (rank > 0 || *id == SegmentId(1));
         match load(disk, dir, *id, may_be_unfinished).await? {
             Some(segment) => segments.push(segment),
-            None => unfinished = Some(*id),
+            None => useless.push(*id),
         }
     }
     check_chain(&segments)?;
-    let mut found = Found {
-        recovered: Recovered::default(),
-        segments: Vec::with_capacity(segments.len()),
+    let (recovered, ends) = scan(&segments)?;
+    let torn = segments.split_off(ends.len());
+    // The newest first, so that those that are left follow each other.
+    useless.extend(torn.iter().rev().map(|segment| segment.header.sequence));
+    sync(&segments, &ends).await?;
+    let ids = segments.iter().map(|segment| segment.header.sequence);
+    Ok(Found {
+        recovered,
+        segments: ids.zip(ends).collect(),
         last: segments.last().map(|segment| segment.header),
-        unfinished,
-    };
-    for (rank, segment) in segments.iter().enumerate() {
-        let next = segments.get(rank + 1).map(|next| next.header.previous_end);
-        let end = segment.scan(next, &mut found.recovered)?;
-        found.segments.push((segment.header.sequence, end));
-    }
-    if let Some(last) = segments.last() {
-        // The tail may have been written by a process that crashed before its sync.
-        last.file.sync().await?;
-    }
-    Ok(found)
+        useless,
+    })
 }
 
-/// The segments in the directory, ascending and without gaps.
-async fn segment_ids(disk: &dyn Disk, dir: &str) -> Result<Vec<SegmentId>, WalError> {
+/// The records of all segments, and where the valid part of each ends; none for those behind a torn
+/// tail, from which nothing is taken.
+fn scan(segments: &[Segment]) -> Result<(Recovered, Vec<u64>), WalError> {
+    let mut recovered = Recovered::default();
+    let mut ends = Vec::with_capacity(segments.len());
+    for (rank, segment) in segments.iter().enumerate() {
+        let later = &segments[rank + 1..];
+        let next = later.first().map(|next| next.header.previous_end);
+        match segment.scan(next, &mut recovered.records) {
+            Scan::Whole(end) => ends.push(end as u64),
+            Scan::Bad(offset, what) if segment.was_durable(offset, later) => {
+                return Err(corrupt(&segment.path, offset, what));
+            }
+            Scan::Bad(offset, _) => {
+                let later: usize = later.iter().map(|segment| segment.bytes.len()).sum();
+                recovered.torn_bytes = (segment.bytes.len() - offset + later) as u64;
+                ends.push(offset as u64);
+                break;
+            }
+        }
+    }
+    Ok((recovered, ends))
+}
+
+/// Makes durable what may have been written by a process that crashed before its sync.
+async fn sync(segments: &[Segment], ends: &[u64]) -> Result<(), WalError> {
+    for (rank, (segment, end)) in segments.iter().zip(ends).enumerate() {
+        let next = segments.get(rank + 1).map_or(0, |next| next.header.durable);
+        if next < segment.header.position + end {
+            segment.file.sync().await?;
+        }
+    }
+    Ok(())
+}
+
+/// The segments in the directory: those before `first`, and those from there on, ascending and
+/// without gaps.
+async fn segment_ids(
+    disk: &dyn Disk,
+    dir: &str,
+    first: SegmentId,
+) -> Result<(Vec<SegmentId>, Vec<SegmentId>), WalError> {
     let mut ids: Vec<SegmentId> = Vec::new();
     for name in disk.list(dir).await? {
         let foreign = || WalError::Foreign {
             file: format!("{dir}/{name}"),
         };
-        let id = SegmentId::from_name(&name).ok_or_else(foreign)?;
-        if let Some(expected) = ids.last().map(|last| last.next())
-            && id != expected
-        {
-            let path = format!("{dir}/{expected}");
-            return Err(corrupt(&path, 0, "the segment is missing"));
-        }
-        ids.push(id);
+        ids.push(SegmentId::from_name(&name).ok_or_else(foreign)?);
     }
-    Ok(ids)
+    let kept = ids.split_off(ids.partition_point(|id| *id < first));
+    let missing = |id: SegmentId| corrupt(&format!("{dir}/{id}"), 0, "the segment is missing");
+    let mut expected = match first {
+        SegmentId(0) => kept.first().copied(),
+        first => Some(first),
+    };
+    if let (Some(first), true) = (expected, kept.is_empty()) {
+        return Err(missing(first));
+    }
+    for id in &kept {
+        if let Some(expected) = expected.filter(|expected| expected != id) {
+            return Err(missing(expected));
+        }
+        expected = Some(id.next());
+    }
+    Ok((ids, kept))
 }
 
 /// Reads one segment; `None` if its creation never finished.
@@ -140,42 +196,44 @@ fn check_chain(segments: &[Segment]) -> Result<(), WalError> {
 }
 
 impl Segment {
-    /// Collects the valid records and returns where they end. `promised` is where they must end,
-    /// if a later segment says so.
-    fn scan(&self, promised: Option<u64>, into: &mut Recovered) -> Result<u64, WalError> {
+    /// Collects the valid records. `promised` is where they must end, if a later segment says so.
+    fn scan(&self, promised: Option<u64>, into: &mut Vec<Placed>) -> Scan {
         let mut offset = HEADER_BYTES;
         while promised != Some(offset as u64) {
             match self.record_at(offset) {
                 Ok(parsed) => {
-                    into.records.push(Placed {
+                    into.push(Placed {
                         segment: self.header.sequence,
                         offset: offset as u64,
                         record: parsed.record,
                     });
                     offset += parsed.length;
                 }
-                Err(what) if promised.is_some() || self.was_durable(offset) => {
-                    return Err(corrupt(&self.path, offset, what));
-                }
-                Err(_) => {
-                    into.torn_bytes = (self.bytes.len() - offset) as u64;
-                    break;
-                }
+                Err(what) => return Scan::Bad(offset, what),
             }
         }
-        Ok(offset as u64)
+        Scan::Whole(offset)
     }
 
-    /// Whether a valid record behind `bad` says that the log had been durable beyond it. The bad
-    /// record's own length is not to be trusted, so every place where a record may begin is tried.
-    fn was_durable(&self, bad: usize) -> bool {
+    /// Whether anything valid that was written after the byte at `bad` says that the log had been
+    /// durable beyond it: a record behind it, or the header or a record of a later segment.
+    fn was_durable(&self, bad: usize, later: &[Segment]) -> bool {
         let bad_position = self.position(bad);
-        (bad + ALIGNMENT..self.bytes.len())
-            .step_by(ALIGNMENT)
-            .any(|offset| {
-                let later = self.record_at(offset);
-                later.is_ok_and(|parsed| parsed.batch > bad_position)
-            })
+        let says_so = |segment: &Segment| {
+            segment.header.durable > bad_position
+                || segment.promises(HEADER_BYTES, bad_position)
+        };
+        self.promises(bad + ALIGNMENT, bad_position) || later.iter().any(says_so)
+    }
+
+    /// Whether a valid record at or behind `from` says that the log had been durable beyond a
+    /// position. The length of a bad record is not to be trusted, so every place where a record
+    /// may begin is tried.
+    fn promises(&self, from: usize, position: u64) -> bool {
+        (from..self.bytes.len()).step_by(ALIGNMENT).any(|offset| {
+            let record = self.record_at(offset);
+            record.is_ok_and(|parsed| parsed.batch > position)
+        })
     }
 
     fn record_at(&self, offset: usize) -> Result<Parsed, &'static str> {

@@ -9,6 +9,7 @@ use crate::{
 };
 
 mod damage;
+mod unsynced;
 
 const SHARD: ShardId = ShardId(1);
 

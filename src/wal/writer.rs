@@ -4,8 +4,9 @@ use std::{collections::VecDeque, io::ErrorKind, sync::Arc};
 
 use super::{
     Recovered, SegmentId, WalError,
-    record::{HEADER_BYTES, Header, Stamp, put_record},
+    record::{Header, Stamp, put_record},
     recovery::{Found, recover},
+    segment::{Current, make_dir, remove_files},
 };
 use crate::{
     env::{Disk, DiskError, DiskResult, File},
@@ -24,17 +25,13 @@ pub struct Wal {
     /// The segments before the current one, with the bytes that are valid in them.
     closed: VecDeque<(SegmentId, u64)>,
     current: Current,
-    /// Records that wait for the next commit.
+    /// Closed segments of which something is not durable yet, ascending.
+    unsynced: VecDeque<(SegmentId, Arc<dyn File>)>,
+    /// Up to this position the log is durable.
+    durable: u64,
+    /// Records that wait for the next write.
     buffer: Vec<u8>,
     health: Health,
-}
-
-/// The segment that is being written.
-struct Current {
-    file: Arc<dyn File>,
-    header: Header,
-    /// Its length; all of it is durable.
-    end: u64,
 }
 
 /// Whether the state of the disk is known.
@@ -54,11 +51,22 @@ impl Wal {
         dir: &str,
         segment_bytes: usize,
     ) -> Result<(Wal, Recovered), WalError> {
+        Wal::open_from(disk, dir, segment_bytes, SegmentId(0)).await
+    }
+
+    /// As [`Self::open`], from a segment on that is known to be there: those before it are removed
+    /// unread, whatever their state. All segments are wanted from the segment 0 on, which never
+    /// exists.
+    pub async fn open_from(
+        disk: Arc<dyn Disk>,
+        dir: &str,
+        segment_bytes: usize,
+        first: SegmentId,
+    ) -> Result<(Wal, Recovered), WalError> {
         make_dir(disk.as_ref(), dir).await?;
-        let found = recover(disk.as_ref(), dir).await?;
-        if let Some(unfinished) = found.unfinished {
-            disk.remove(&format!("{dir}/{unfinished}")).await?;
-        }
+        let found = recover(disk.as_ref(), dir, first).await?;
+        let useless = found.useless.iter().copied();
+        remove_files(disk.as_ref(), dir, useless).await?;
         let header = first_header(&found);
         let current = Current::create(disk.as_ref(), dir, header).await?;
         let wal = Wal {
@@ -66,7 +74,9 @@ impl Wal {
             dir: dir.to_owned(),
             segment_bytes,
             closed: found.segments.into(),
+            durable: current.end_position(),
             current,
+            unsynced: VecDeque::new(),
             buffer: Vec::new(),
             health: Health::Good,
         };
@@ -76,23 +86,76 @@ impl Wal {
     /// Adds a record to the next batch; its payload is the `parts` one after the other. Panics if
     /// they are longer than [`PAYLOAD_BYTES_MAX`](super::PAYLOAD_BYTES_MAX).
     pub fn append(&mut self, kind: u8, shard: ShardId, parts: &[&[u8]]) {
-        let durable = self.current.header.position + self.current.end;
         let stamp = Stamp {
             epoch: self.current.header.epoch,
-            position: durable + self.buffer.len() as u64,
-            batch: durable,
+            position: self.current.end_position() + self.buffer.len() as u64,
+            batch: self.durable,
         };
         put_record(&mut self.buffer, stamp, kind, shard, parts);
     }
 
-    /// Makes everything that was appended durable, by one write and one sync. After an error, or if
-    /// the future is dropped half-way, every later call fails.
+    /// Makes everything that was appended durable, by one write and one sync (and one more for each
+    /// older segment that was written without). After an error, or if the future is dropped
+    /// half-way, every later call fails.
     pub async fn commit(&mut self) -> Result<(), WalError> {
         self.begin()?;
+        let result = self.write_and_sync().await;
+        self.end(result)
+    }
+
+    /// Hands everything that was appended to the operating system: it survives the end of this
+    /// process, and becomes durable with the next commit. Errors are as those of a commit.
+    pub async fn write(&mut self) -> Result<(), WalError> {
+        self.begin()?;
+        let result = self.write_buffer().await;
+        self.end(result)
+    }
+
+    /// As [`Self::write`], before it returns; none, and nothing is done, if the disk cannot do that.
+    pub fn write_now(&mut self) -> Option<Result<(), WalError>> {
+        if let Err(error) = self.begin() {
+            return Some(Err(error));
+        }
+        let result = self.current.write_now(&self.buffer);
+        match result {
+            Some(result) => {
+                self.forget_buffer();
+                Some(self.end(result))
+            }
+            None => {
+                self.health = Health::Good;
+                None
+            }
+        }
+    }
+
+    async fn write_buffer(&mut self) -> DiskResult<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         let result = self.current.write(&self.buffer).await;
+        self.forget_buffer();
+        result
+    }
+
+    async fn write_and_sync(&mut self) -> DiskResult<()> {
+        self.write_buffer().await?;
+        let end = self.current.end_position();
+        if self.durable == end {
+            return Ok(());
+        }
+        while let Some((_, file)) = self.unsynced.front() {
+            file.sync().await?;
+            self.unsynced.pop_front();
+        }
+        self.current.file.sync().await?;
+        self.durable = end;
+        Ok(())
+    }
+
+    fn forget_buffer(&mut self) {
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_KEPT_BYTES_MAX);
-        self.end(result)
     }
 
     /// The segment that is being written.
@@ -117,33 +180,50 @@ impl Wal {
         self.current.end >= self.segment_bytes as u64
     }
 
-    /// Begins a new segment. Panics if there are appended records that were not committed.
+    /// Begins a new segment. What was written without a sync stays so. Panics if there are appended
+    /// records that were not written.
     pub async fn rotate(&mut self) -> Result<(), WalError> {
         self.begin()?;
         assert!(self.buffer.is_empty(), "a batch is split by a rotation");
         let full = (self.segment(), self.current.end);
-        let header = self.current.header.after(self.current.end);
+        let header = self.current.next_header(self.durable);
         let created = Current::create(self.disk.as_ref(), &self.dir, header).await;
-        let result = created.map(|current| {
+        let result = created.map(|next| {
+            let is_durable = self.durable == self.current.end_position();
+            let current = std::mem::replace(&mut self.current, next);
             self.closed.push_back(full);
-            self.current = current;
+            match is_durable {
+                // The new header is durable as well.
+                true => self.durable = self.current.end_position(),
+                false => self.unsynced.push_back((full.0, current.file)),
+            }
         });
         self.end(result)
     }
 
     /// Removes the segments before this one. Panics if the current one is among them.
     pub async fn remove_before(&mut self, first_kept: SegmentId) -> Result<(), WalError> {
-        assert!(first_kept <= self.segment(), "the current segment is kept");
-        while let Some((oldest, _)) = self.closed.front()
-            && *oldest < first_kept
+        while let Some((oldest, _)) = self.closed.front().copied()
+            && oldest < first_kept
         {
-            let path = format!("{}/{oldest}", self.dir);
             self.begin()?;
-            let result = remove(self.disk.as_ref(), &self.dir, &path).await;
+            let result = remove_files(self.disk.as_ref(), &self.dir, [oldest]).await;
             self.end(result)?;
+            self.forget_before(oldest.next());
+        }
+        assert!(first_kept <= self.segment(), "the current segment is kept");
+        Ok(())
+    }
+
+    /// Knows nothing any more of the segments before this one: somebody else removes their files.
+    /// The log may then only be opened from there on. Panics if the current one is among them.
+    pub fn forget_before(&mut self, first_kept: SegmentId) {
+        assert!(first_kept <= self.segment(), "the current segment is kept");
+        let is_gone = |segment: SegmentId| segment < first_kept;
+        while self.closed.front().is_some_and(|(oldest, _)| is_gone(*oldest)) {
             self.closed.pop_front();
         }
-        Ok(())
+        self.unsynced.retain(|(segment, _)| !is_gone(*segment));
     }
 
     /// Called before anything is done to the disk.
@@ -170,42 +250,16 @@ impl Wal {
     }
 }
 
-impl Current {
-    /// Creates a segment that is durable before it is used.
-    async fn create(disk: &dyn Disk, dir: &str, header: Header) -> DiskResult<Current> {
-        let path = format!("{dir}/{}", header.sequence);
-        let file = disk.create(&path).await?;
-        file.append(&header.encode()).await?;
-        file.sync().await?;
-        disk.sync_dir(dir).await?;
-        Ok(Current {
-            file,
-            header,
-            end: HEADER_BYTES as u64,
-        })
-    }
-
-    /// Writes a batch and makes it durable.
-    async fn write(&mut self, batch: &[u8]) -> DiskResult<()> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let offset = self.file.append(batch).await?;
-        assert_eq!(offset, self.end, "somebody else writes this segment");
-        self.file.sync().await?;
-        self.end += batch.len() as u64;
-        Ok(())
-    }
-}
-
 impl Header {
-    /// The header of the next segment of the same opening, when this one has `end` bytes.
-    fn after(&self, end: u64) -> Header {
+    /// The header of the next segment of the same opening, when this one has `end` bytes and the
+    /// log is durable up to `durable`.
+    pub(super) fn after(&self, end: u64, durable: u64) -> Header {
         Header {
             sequence: self.sequence.next(),
             epoch: self.epoch,
             position: self.position + end,
             previous_end: end,
+            durable,
         }
     }
 }
@@ -215,30 +269,15 @@ fn first_header(found: &Found) -> Header {
     match (found.last, found.segments.last()) {
         (Some(last), Some((_, end))) => Header {
             epoch: last.epoch + 1,
-            ..last.after(*end)
+            // Recovery has made durable what it found.
+            ..last.after(*end, last.position + end)
         },
         _ => Header {
             sequence: SegmentId(1),
             epoch: 1,
             position: 0,
             previous_end: 0,
+            durable: 0,
         },
     }
-}
-
-/// Creates the log's directory, durably. The names above are synced even if they were there: an
-/// earlier process may have crashed before it came to that.
-async fn make_dir(disk: &dyn Disk, dir: &str) -> DiskResult<()> {
-    disk.create_dir(dir).await?;
-    disk.sync_dir("").await?;
-    for (at, _) in dir.match_indices('/') {
-        disk.sync_dir(&dir[..at]).await?;
-    }
-    Ok(())
-}
-
-/// Removes a segment durably, so that a power failure cannot leave a gap.
-async fn remove(disk: &dyn Disk, dir: &str, path: &str) -> DiskResult<()> {
-    disk.remove(path).await?;
-    disk.sync_dir(dir).await
 }

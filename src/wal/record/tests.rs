@@ -33,10 +33,11 @@ fn the_bytes_are_frozen() {
         epoch: 3,
         position: 0x100,
         previous_end: 0x80,
+        durable: 0xc0,
     };
     assert_eq!(
         hex(&header.encode()),
-        "7369737977616c0a 0100000095e6b95f 0200000000000000 0300000000000000 0001000000000000 8000000000000000 0000000000000000 0000000000000000"
+        "7369737977616c0a 01000000910110b6 0200000000000000 0300000000000000 0001000000000000 8000000000000000 c000000000000000 0000000000000000"
     );
     assert_eq!(
         hex(&record(&[b"pay", b"load"])),
@@ -77,9 +78,10 @@ proptest! {
     }
 
     #[test]
-    fn any_header_is_read_back_or_refused(numbers: [u64; 4]) {
-        let [sequence, epoch, position, previous_end] = numbers;
-        let header = Header { sequence: SegmentId(sequence), epoch, position, previous_end };
+    fn any_header_is_read_back_or_refused(numbers: [u64; 5]) {
+        let [sequence, epoch, position, previous_end, durable] = numbers;
+        let header =
+            Header { sequence: SegmentId(sequence), epoch, position, previous_end, durable };
         let known = numbers.iter().all(|number| *number <= NUMBER_MAX);
         prop_assert_eq!(Header::decode(&header.encode()).ok(), known.then_some(header));
     }

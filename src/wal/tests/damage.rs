@@ -188,6 +188,7 @@ fn bytes_of_another_epoch_or_place_are_not_records() {
             epoch: 2,
             position: 0,
             previous_end: 0,
+            durable: 0,
         };
         put(&disk, &path(1), &[&header.encode()[..], &old].concat()).await;
         assert!(open(&disk).await.unwrap().1.is_empty(), "of another epoch");
@@ -259,6 +260,7 @@ fn segments_that_do_not_belong_together_are_corruption() {
             epoch: 1,
             position: 1_000,
             previous_end: 64,
+            durable: 0,
         };
         put(&disk, &path(2), &header.encode()).await;
         let error = open(&disk).await.err().unwrap().to_string();
@@ -282,12 +284,13 @@ proptest! {
     #[test]
     fn any_bytes_open_or_fail_cleanly(
         bytes in vec(any::<u8>(), 0..300),
-        numbers: [u64; 4],
+        numbers: [u64; 5],
         whole: bool,
     ) {
         block_on(async {
-            let [_, epoch, position, previous_end] = numbers;
-            let header = Header { sequence: SegmentId(1), epoch, position, previous_end };
+            let [_, epoch, position, previous_end, durable] = numbers;
+            let header =
+                Header { sequence: SegmentId(1), epoch, position, previous_end, durable };
             let head = if whole { &header.encode()[..] } else { &[] };
             let disk = MemDisk::new();
             put(&disk, &path(1), &[head, &bytes].concat()).await;
