@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::{
     Disk, DiskError, DiskResult, File,
     disk::{check_dir, check_path},
+    task::yield_now,
 };
 
 /// A disk in memory. Clones share it.
@@ -44,6 +45,8 @@ struct State {
     operations_max: Option<u64>,
     /// An operation was refused because of `operations_max`.
     stopped: bool,
+    /// Syncs let other tasks run before they begin.
+    slow: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -73,6 +76,11 @@ impl MemDisk {
     /// after them fails, and from then on everything does, reads included.
     pub fn stop_after(&self, operations: u64) {
         self.state.lock().operations_max = Some(operations);
+    }
+
+    /// From now on a sync of a file lets other tasks run before it does its work.
+    pub fn slow_down(&self) {
+        self.state.lock().slow = true;
     }
 
     /// How many mutating operations have been begun: create, create_dir, rename, remove,
@@ -363,6 +371,9 @@ impl File for MemFile {
     }
 
     async fn sync(&self) -> DiskResult<()> {
+        if self.state.lock().slow {
+            yield_now().await;
+        }
         self.change("sync", |contents| {
             contents.synced.truncate(contents.dirty_from);
             let clean = contents.synced.len();

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{
     batch::Batch,
     compaction::pick,
-    entry::{SEQ_MAX, Seq},
+    entry::{Entry, SEQ_MAX, Seq},
     error::{LsmError, Result},
     ingest::Ingest,
     open::open,
@@ -68,6 +68,19 @@ impl Db {
         counter.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// As [`Self::write`], versions one by one. Answers whether the memtable is then full.
+    pub(super) fn insert<'a>(&self, entries: impl Iterator<Item = Entry<'a>>) -> bool {
+        let mut writer = self.shared.writer();
+        let mut bytes = 0;
+        for entry in entries {
+            bytes += entry.key.len() + entry.value.map_or(0, <[u8]>::len);
+            writer.insert(entry);
+        }
+        let counter = &self.shared.counters.user_bytes;
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        writer.bytes() >= self.shared.files.options().memtable_bytes
+    }
+
     /// Whether the active memtable has as many bytes as it should get.
     pub fn wants_freeze(&self) -> bool {
         let active = self.shared.current.load().active.bytes();
@@ -109,15 +122,35 @@ impl Db {
     /// The newest version of a key with a number of at most `at`; none if there is none, or if it
     /// is a tombstone.
     pub async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Found>> {
+        self.get_at(key, || at).await
+    }
+
+    /// As [`Self::get`], at a number that is asked for when it is settled what is looked at. So
+    /// a floor that was raised before then does not hide anything that a reader at this number
+    /// should see.
+    pub(super) async fn get_at(
+        &self,
+        key: &[u8],
+        at: impl FnOnce() -> Seq,
+    ) -> Result<Option<Found>> {
         let current = self.shared.current.load();
-        let hit = current.get(key, at.min(SEQ_MAX)).await?;
+        let hit = current.get(key, at().min(SEQ_MAX)).await?;
         Ok(hit.and_then(|(seq, value)| value.map(|value| Found { seq, value })))
     }
 
     /// The keys within bounds as they are at `at`, ascending.
     pub fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), at: Seq) -> Range {
+        self.range_at(bounds, || at)
+    }
+
+    /// As [`Self::range`], with a number as in [`Self::get_at`].
+    pub(super) fn range_at(
+        &self,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        at: impl FnOnce() -> Seq,
+    ) -> Range {
         let view = View::all(&self.shared.current.load());
-        Range::new(view, bounds, at)
+        Range::new(view, bounds, at())
     }
 
     /// Promises that nobody reads at a lower number any more: of every key, versions older than

@@ -92,6 +92,11 @@ impl MemtableWriter {
         let bytes = self.list.insert(entry);
         self.memtable.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
+
+    /// As [`Memtable::bytes`].
+    pub(super) fn bytes(&self) -> usize {
+        self.memtable.bytes()
+    }
 }
 
 #[cfg(test)]

@@ -41,9 +41,9 @@
 //!    place.
 //!
 //! # What is left out
-//! No log of its own: the Raft log protects what is in memory. Two levels: merging level 0 rewrites
-//! what it overlaps in level 1. No limit on the rate of compaction; and flush and compaction run on
-//! one task each.
+//! A [`Db`] has no log: the Raft log protects what is in its memory; [`Store`] has one. Two levels:
+//! merging level 0 rewrites what it overlaps in level 1. No limit on the rate of compaction; and
+//! flush and compaction run on one task each.
 
 #[cfg(test)]
 mod allocations;
@@ -77,6 +77,7 @@ mod snapshot;
 mod source;
 mod state;
 mod stats;
+mod store;
 mod sync;
 mod table;
 mod version;
@@ -92,6 +93,7 @@ pub use options::Options;
 pub use range::{Found, Range};
 pub use snapshot::{Entries, OwnedEntry, Snapshot};
 pub use stats::Stats;
+pub use store::{Store, StoreError, StoreOptions, StoreSnapshot, StoreStats, SyncMode, WriteBatch};
 
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,7 @@ mod writer;
 pub use error::WalError;
 pub use record::{PAYLOAD_BYTES_MAX, Record, SegmentId};
 pub use recovery::{Placed, Recovered};
+pub use segment::remove_segments;
 pub use writer::Wal;
 
 #[cfg(test)]

@@ -220,8 +220,7 @@ impl Segment {
     fn was_durable(&self, bad: usize, later: &[Segment]) -> bool {
         let bad_position = self.position(bad);
         let says_so = |segment: &Segment| {
-            segment.header.durable > bad_position
-                || segment.promises(HEADER_BYTES, bad_position)
+            segment.header.durable > bad_position || segment.promises(HEADER_BYTES, bad_position)
         };
         self.promises(bad + ALIGNMENT, bad_position) || later.iter().any(says_so)
     }

@@ -84,3 +84,13 @@ pub(super) async fn remove_files(
     }
     Ok(())
 }
+
+/// Removes segments that their log has forgotten: those from `from` on and before `to`.
+pub async fn remove_segments(
+    disk: &dyn Disk,
+    dir: &str,
+    from: SegmentId,
+    to: SegmentId,
+) -> DiskResult<()> {
+    remove_files(disk, dir, (from.0..to.0).map(SegmentId)).await
+}

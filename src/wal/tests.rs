@@ -4,7 +4,7 @@ use std::{future::Future, pin::pin, sync::Arc, task::Context};
 
 use super::*;
 use crate::{
-    env::{Disk, DiskResult, File, MemDisk, task::block_on},
+    env::{Disk, MemDisk, task::block_on},
     types::ShardId,
 };
 
@@ -163,64 +163,12 @@ fn after_a_failed_write_nothing_is_written() {
     });
 }
 
-/// A disk whose syncs take a while: the future is pending once.
-struct SlowDisk(MemDisk);
-
-struct SlowFile(Arc<dyn File>);
-
-#[async_trait::async_trait]
-impl Disk for SlowDisk {
-    async fn open(&self, path: &str) -> DiskResult<Arc<dyn File>> {
-        Ok(Arc::new(SlowFile(self.0.open(path).await?)))
-    }
-    async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>> {
-        Ok(Arc::new(SlowFile(self.0.create(path).await?)))
-    }
-    async fn create_dir(&self, path: &str) -> DiskResult<()> {
-        self.0.create_dir(path).await
-    }
-    async fn list(&self, dir: &str) -> DiskResult<Vec<String>> {
-        self.0.list(dir).await
-    }
-    async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
-        self.0.rename(from, to).await
-    }
-    async fn remove(&self, path: &str) -> DiskResult<()> {
-        self.0.remove(path).await
-    }
-    async fn sync_dir(&self, dir: &str) -> DiskResult<()> {
-        self.0.sync_dir(dir).await
-    }
-}
-
-#[async_trait::async_trait]
-impl File for SlowFile {
-    async fn read_at(&self, offset: u64, length: usize) -> DiskResult<bytes::Bytes> {
-        self.0.read_at(offset, length).await
-    }
-    async fn append(&self, bytes: &[u8]) -> DiskResult<u64> {
-        self.0.append(bytes).await
-    }
-    async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
-        self.0.write_at(offset, bytes).await
-    }
-    async fn truncate(&self, length: u64) -> DiskResult<()> {
-        self.0.truncate(length).await
-    }
-    async fn sync(&self) -> DiskResult<()> {
-        tokio::task::yield_now().await;
-        self.0.sync().await
-    }
-    async fn length(&self) -> DiskResult<u64> {
-        self.0.length().await
-    }
-}
-
 #[test]
 fn a_commit_that_was_dropped_half_way_ends_the_log() {
     block_on(async {
-        let disk = Arc::new(SlowDisk(MemDisk::new()));
-        let (mut wal, _) = Wal::open(disk, "a/log", 256).await.unwrap();
+        let disk = MemDisk::new();
+        let (mut wal, _) = open(&disk).await.unwrap();
+        disk.slow_down();
         wal.append(1, SHARD, &[b"half"]);
         let mut context = Context::from_waker(std::task::Waker::noop());
         assert!(pin!(wal.commit()).poll(&mut context).is_pending());

@@ -169,6 +169,11 @@ impl Wal {
         closed.map_or(self.segment(), |(oldest, _)| *oldest)
     }
 
+    /// How many bytes were ever written, headers included.
+    pub fn position(&self) -> u64 {
+        self.current.end_position()
+    }
+
     /// Bytes of the log on the disk, without torn tails.
     pub fn bytes(&self) -> u64 {
         let closed: u64 = self.closed.iter().map(|(_, bytes)| bytes).sum();
@@ -220,7 +225,11 @@ impl Wal {
     pub fn forget_before(&mut self, first_kept: SegmentId) {
         assert!(first_kept <= self.segment(), "the current segment is kept");
         let is_gone = |segment: SegmentId| segment < first_kept;
-        while self.closed.front().is_some_and(|(oldest, _)| is_gone(*oldest)) {
+        while self
+            .closed
+            .front()
+            .is_some_and(|(oldest, _)| is_gone(*oldest))
+        {
             self.closed.pop_front();
         }
         self.unsynced.retain(|(segment, _)| !is_gone(*segment));

@@ -1,0 +1,130 @@
+//! The log of a store, and the numbers that it gives. At any moment it belongs to one writer.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    super::{db::Db, entry::Seq},
+    batch::{Writes, our_entries},
+    error::{Result, StoreError},
+    group::Pending,
+    note::Note,
+    options::SyncMode,
+};
+use crate::{
+    types::ShardId,
+    wal::{SegmentId, Wal, WalError},
+};
+
+/// The kind of a record with writes.
+pub(super) const WRITES: u8 = 1;
+
+/// A store has one log for itself.
+pub(super) const SHARD: ShardId = ShardId(0);
+
+/// Everything that only the present leader may touch.
+pub(super) struct Log {
+    wal: Wal,
+    db: Db,
+    sync: SyncMode,
+    /// The number of the next write.
+    next: Seq,
+    /// The active memtable has its size.
+    is_full: bool,
+    /// The disk can be written without a future.
+    writes_now: bool,
+    /// Where the log ended when it was opened, in bytes since its beginning.
+    opened_at: u64,
+    /// The segments before this one are being removed.
+    first_kept: Arc<AtomicU64>,
+}
+
+impl Log {
+    /// The log of an open database whose next write has this number.
+    pub(super) fn new(
+        mut wal: Wal,
+        db: Db,
+        sync: SyncMode,
+        next: Seq,
+        first_kept: Arc<AtomicU64>,
+    ) -> Log {
+        let writes_now = matches!(wal.write_now(), Some(Ok(())));
+        Log {
+            opened_at: wal.position(),
+            wal,
+            sync,
+            next,
+            is_full: db.wants_freeze(),
+            db,
+            writes_now,
+            first_kept,
+        }
+    }
+
+    /// The number of the last write.
+    pub(super) fn last(&self) -> Seq {
+        self.next - 1
+    }
+
+    /// Bytes written since the store was opened.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.wal.position() - self.opened_at
+    }
+
+    /// Whether writes can be made without waiting for anything.
+    pub(super) fn is_ready(&self) -> bool {
+        self.sync == SyncMode::None && self.writes_now && !self.is_full
+    }
+
+    /// Makes writes at once; only if [`Self::is_ready`].
+    pub(super) fn write_now(&mut self, writes: &Writes<'_>) -> Result<()> {
+        writes.record(self.next, |parts| self.wal.append(WRITES, SHARD, parts));
+        let written = self.wal.write_now();
+        written
+            .expect("a disk that writes at once")
+            .map_err(unknown)?;
+        self.is_full = self.db.insert(writes.entries(self.next));
+        self.next += writes.count();
+        Ok(())
+    }
+
+    /// Makes all writes of a group: first in the log, then in memory. After an error the log is
+    /// not to be used again.
+    pub(super) async fn commit(&mut self, group: &Pending) -> Result<()> {
+        if self.is_full || group.wants_freeze {
+            self.freeze().await?;
+        }
+        if group.writes > 0 {
+            let first = self.next.to_le_bytes();
+            self.wal.append(WRITES, SHARD, &[&first, &group.bytes]);
+        }
+        let written = match self.sync {
+            SyncMode::None if !group.wants_sync => self.wal.write().await,
+            _ => self.wal.commit().await,
+        };
+        written.map_err(unknown)?;
+        self.is_full = self.db.insert(our_entries(&group.bytes, self.next));
+        self.next += group.writes;
+        Ok(())
+    }
+
+    /// Ends the active memtable and its segment together.
+    async fn freeze(&mut self) -> Result<()> {
+        let first_kept = SegmentId(self.first_kept.load(Ordering::Relaxed));
+        self.wal.forget_before(first_kept);
+        self.wal.rotate().await?;
+        let note = Note {
+            segment: self.wal.segment(),
+            last: self.last(),
+        };
+        self.db.freeze(note.encode()).await?;
+        self.is_full = false;
+        Ok(())
+    }
+}
+
+fn unknown(cause: WalError) -> StoreError {
+    StoreError::Unknown { cause }
+}

@@ -1,0 +1,124 @@
+//! Opening a store: what is flushed, and what the log has beyond it.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use super::{
+    super::{db::Db, entry::Seq, error::LsmError, names},
+    batch::Entries,
+    error::{Result, StoreError},
+    handle::Inner,
+    log::{Log, SHARD, WRITES},
+    note::Note,
+    options::StoreOptions,
+    queue::Queue,
+    segments,
+};
+use crate::{
+    codec::DecodeError,
+    env::{Disk, task::Tasks},
+    wal::{Placed, SegmentId, Wal, WalError},
+};
+
+/// Where the tables are.
+const TABLES: &str = "tables";
+
+/// Where the log is.
+const LOG: &str = "log";
+
+/// Segments end with their memtable, not by themselves.
+const SEGMENT_BYTES: usize = usize::MAX;
+
+/// Opens the store in `dir`.
+pub(super) async fn open(disk: Arc<dyn Disk>, dir: &str, options: StoreOptions) -> Result<Inner> {
+    let (tables, log_dir) = (names::path(dir, TABLES), names::path(dir, LOG));
+    let db = Db::open(Arc::clone(&disk), &tables, options.engine).await?;
+    let noted = db.note();
+    let note = Note::decode(&noted).map_err(|error| {
+        let manifest = names::path(&tables, names::MANIFEST);
+        LsmError::corrupt(&manifest, 0, error.what)
+    })?;
+    let opened = Wal::open_from(Arc::clone(&disk), &log_dir, SEGMENT_BYTES, note.segment).await;
+    let (wal, recovered) = opened?;
+    let mut replay = Replay::new(&db, &log_dir, note);
+    for placed in recovered.records {
+        replay.record(&placed).await?;
+    }
+    let next = replay.next;
+    let mut tasks = Tasks::default();
+    let first_kept = Arc::new(AtomicU64::new(wal.first_segment().0));
+    let removal = segments::run(disk, log_dir, db.durable_note(), Arc::clone(&first_kept));
+    tasks.spawn(removal);
+    let log = Log::new(wal, db.clone(), options.sync, next, first_kept);
+    Ok(Inner {
+        queue: Queue::new(log, db.clone(), options.sync),
+        db,
+        _tasks: tasks,
+    })
+}
+
+/// Puts what the log has into memory.
+struct Replay<'a> {
+    db: &'a Db,
+    dir: &'a str,
+    /// The number of the next write.
+    next: Seq,
+    /// The segment of the last record.
+    segment: SegmentId,
+}
+
+impl<'a> Replay<'a> {
+    fn new(db: &'a Db, dir: &'a str, note: Note) -> Self {
+        Replay {
+            db,
+            dir,
+            next: note.last + 1,
+            segment: note.segment,
+        }
+    }
+
+    async fn record(&mut self, placed: &Placed) -> Result<()> {
+        if self.segment < placed.segment {
+            self.leave(placed.segment).await?;
+        }
+        let record = &placed.record;
+        let number = record.payload.split_first_chunk();
+        let (first, writes) = match number {
+            Some((first, writes)) if (record.kind, record.shard) == (WRITES, SHARD) => {
+                (u64::from_le_bytes(*first), writes)
+            }
+            _ => return Err(self.corrupt(placed, "a record of a store")),
+        };
+        if first != self.next {
+            return Err(self.corrupt(placed, "the number that follows the one before"));
+        }
+        let entries: std::result::Result<Vec<_>, DecodeError> =
+            Entries::new(writes, first).collect();
+        let entries = entries.map_err(|error| self.corrupt(placed, error.what))?;
+        self.next += entries.len() as u64;
+        self.db.insert(entries.into_iter());
+        Ok(())
+    }
+
+    /// A segment is replayed. What it filled a memtable with can be flushed.
+    async fn leave(&mut self, next: SegmentId) -> Result<()> {
+        self.segment = next;
+        self.db.set_floor(self.next - 1);
+        if self.db.wants_freeze() {
+            let note = Note {
+                segment: next,
+                last: self.next - 1,
+            };
+            self.db.freeze(note.encode()).await?;
+        }
+        Ok(())
+    }
+
+    fn corrupt(&self, placed: &Placed, what: &'static str) -> StoreError {
+        let file = names::path(self.dir, &placed.segment.to_string());
+        StoreError::Log(WalError::Corrupt {
+            file,
+            offset: placed.offset,
+            what,
+        })
+    }
+}

@@ -1,0 +1,184 @@
+//! What a user may rely on, one story each.
+
+use super::*;
+use crate::env::task::{block_on, spawn, yield_now};
+
+const MODES: [SyncMode; 3] = [SyncMode::EachWrite, SyncMode::Group, SyncMode::None];
+
+#[test]
+fn what_was_written_is_read_at_once_and_after_reopening() {
+    block_on(async {
+        for sync in MODES {
+            let disk = MemDisk::new();
+            let store = open(&disk, sync).await.unwrap();
+            store.put(b"a", b"1").await.unwrap();
+            store.put(b"b", b"2").await.unwrap();
+            let mut batch = WriteBatch::new();
+            batch.put(b"c", b"3");
+            batch.delete(b"a");
+            batch.put(b"c", b"4");
+            store.write(&batch).await.unwrap();
+            store.delete(b"b").await.unwrap();
+            let expected = Model::from([(b"c".to_vec(), b"4".to_vec())]);
+            assert_eq!(all(&store).await, expected);
+            assert_eq!(store.get(b"a").await.unwrap(), None);
+            assert_eq!(store.stats().seq, 6);
+            store.close().await.unwrap();
+            let store = open(&disk.restart(), sync).await.unwrap();
+            assert_eq!(all(&store).await, expected);
+            assert_eq!(store.get(b"c").await.unwrap().unwrap(), "4");
+            assert_eq!(store.stats().seq, 6);
+        }
+    });
+}
+
+#[test]
+fn an_unsynced_write_survives_the_process_and_a_sync_makes_it_durable() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let store = open(&disk, SyncMode::None).await.unwrap();
+        store.put(b"a", b"1").await.unwrap();
+        let survived = open(&disk.restart_keeping_unsynced(), SyncMode::None).await;
+        assert_eq!(all(&survived.unwrap()).await.len(), 1);
+        let lost = open(&disk.restart(), SyncMode::None).await.unwrap();
+        assert!(all(&lost).await.is_empty());
+        store.sync().await.unwrap();
+        let synced = open(&disk.restart(), SyncMode::None).await.unwrap();
+        assert_eq!(all(&synced).await.len(), 1);
+    });
+}
+
+#[test]
+fn a_snapshot_shows_its_moment_through_flushes_and_compactions() {
+    block_on(async {
+        let store = open(&MemDisk::new(), SyncMode::None).await.unwrap();
+        for key in 0..40_u8 {
+            store.put(&[key], &[1; 60]).await.unwrap();
+        }
+        let snapshot = store.snapshot();
+        let before = all(&store).await;
+        for round in 2..8 {
+            for key in 0..40_u8 {
+                store.put(&[key], &[round; 60]).await.unwrap();
+            }
+            store.delete(&[round]).await.unwrap();
+            store.flush().await.unwrap();
+            store.settle().await.unwrap();
+        }
+        let range = snapshot.range((Bound::Unbounded, Bound::Unbounded));
+        assert_eq!(collect(range).await.unwrap(), before);
+        assert_eq!(snapshot.get(&[7]).await.unwrap().unwrap()[..], [1; 60]);
+        assert_eq!(all(&store).await.len(), 39);
+        assert_eq!((snapshot.seq(), store.stats().snapshots), (40, 1));
+        let kept = store.stats().engine.table_entries;
+        drop(snapshot);
+        assert_eq!(store.stats().snapshots, 0);
+        // Now the old versions may go.
+        for _ in 0..4 {
+            store.put(&[9], &[9]).await.unwrap();
+            store.flush().await.unwrap();
+            store.settle().await.unwrap();
+        }
+        assert!(store.stats().engine.table_entries < kept);
+    });
+}
+
+#[test]
+fn a_flush_removes_the_segments_that_it_makes_needless() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let store = open(&disk, SyncMode::Group).await.unwrap();
+        for key in 0..200_u8 {
+            store.put(&[key], &[7; 60]).await.unwrap();
+        }
+        store.flush().await.unwrap();
+        while segments(&disk).await.len() > 1 {
+            yield_now().await;
+        }
+        let replayed = open(&disk.restart(), SyncMode::Group).await.unwrap();
+        assert_eq!(replayed.stats().engine.memtable_bytes, 0);
+        assert_eq!(all(&replayed).await.len(), 200);
+    });
+}
+
+#[test]
+fn writers_that_meet_share_the_writes_of_the_log() {
+    block_on(async {
+        let disk = MemDisk::new();
+        disk.slow_down();
+        for (sync, log_writes) in [(SyncMode::Group, 2), (SyncMode::EachWrite, 30)] {
+            let store = open(&disk, sync).await.unwrap();
+            let writers: Vec<_> = (0..30_u8)
+                .map(|key| {
+                    let store = store.clone();
+                    spawn(async move { store.put(&[key], b"value").await })
+                })
+                .collect();
+            for writer in writers {
+                writer.await.unwrap().unwrap();
+            }
+            assert_eq!(store.stats().log_writes, log_writes, "{sync:?}");
+            assert_eq!(all(&store).await.len(), 30);
+        }
+    });
+}
+
+#[test]
+fn a_group_that_is_full_makes_writers_wait() {
+    block_on(async {
+        let disk = MemDisk::new();
+        disk.slow_down();
+        let store = open(&disk, SyncMode::Group).await.unwrap();
+        let writers: Vec<_> = (0..12_u8)
+            .map(|key| {
+                let store = store.clone();
+                spawn(async move { store.put(&[key], &vec![key; 1 << 20]).await })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap().unwrap();
+        }
+        // The first alone, then three at a time.
+        assert_eq!(store.stats().log_writes, 5);
+    });
+}
+
+#[test]
+fn nothing_is_written_after_closing_nor_beyond_the_limits() {
+    block_on(async {
+        let store = open(&MemDisk::new(), SyncMode::None).await.unwrap();
+        store.write(&WriteBatch::new()).await.unwrap();
+        let large = store.put(b"k", &vec![0; 65 << 20]).await;
+        assert!(matches!(large, Err(StoreError::TooLarge { .. })));
+        store.clone().close().await.unwrap();
+        let late = store.put(b"k", b"v").await;
+        assert!(matches!(late, Err(StoreError::Closed)));
+        assert!(matches!(store.flush().await, Err(StoreError::Closed)));
+        assert_eq!(store.get(b"k").await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_write_that_waits_for_nobody_asks_for_no_memory() {
+    block_on(async {
+        let dir = std::env::temp_dir().join(format!("sisyphus-store-{}", std::process::id()));
+        let disk = Arc::new(crate::env::OsDisk::open(&dir).unwrap());
+        let options = StoreOptions {
+            sync: SyncMode::None,
+            ..StoreOptions::default()
+        };
+        let store = Store::open(disk, "db", options).await.unwrap();
+        let value = [7; 100];
+        let write = async |n: u64| store.put(&n.to_be_bytes(), &value).await.unwrap();
+        write(0).await;
+        let before = super::super::super::allocations::calls();
+        for n in 1..=5_000 {
+            write(n).await;
+        }
+        let calls = super::super::super::allocations::calls() - before;
+        // What is left are the chunks of the memtable.
+        assert!(calls < 16, "{calls} allocations");
+        drop(store);
+        std::fs::remove_dir_all(&dir).unwrap();
+    });
+}
