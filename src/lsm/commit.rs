@@ -14,8 +14,8 @@ use super::{
 };
 use crate::env::task::{Receiver, oneshot};
 
-/// Flush, compaction and ingestion each have at most one change under way.
-pub(super) const REQUESTS_MAX: usize = 3;
+/// So many changes wait in the queue; whoever comes with one more waits before it.
+pub(super) const REQUESTS_MAX: usize = 4;
 
 /// What is to be changed.
 pub(super) enum Change {
@@ -30,7 +30,7 @@ pub(super) enum Change {
         /// The memtable's note.
         note: Bytes,
     },
-    /// Tables were merged.
+    /// Tables were merged, or one goes to another level as it is.
     Compaction {
         /// The generation of the tables.
         generation: u64,
@@ -86,7 +86,12 @@ async fn commit(shared: &Shared, manifest: &mut Manifest, change: Change) -> Res
     change.added().for_each(|(_, table)| table.keep());
     manifest.append(&edit).await?;
     install(shared, &edit, change);
-    let is_removed = |table: &&Arc<LiveTable>| edit.removed.contains(&table.info().id);
+    // A table that only changes its level is removed and added.
+    let is_kept = |id| edit.added.iter().any(|(_, info)| info.id == id);
+    let is_removed = |table: &&Arc<LiveTable>| {
+        let id = table.info().id;
+        edit.removed.contains(&id) && !is_kept(id)
+    };
     let removed = before.version.tables().filter(is_removed);
     removed.for_each(|table| table.dispose());
     if let Some(note) = edit.note {

@@ -4,99 +4,147 @@ use std::sync::{Arc, atomic::Ordering};
 
 use super::{
     commit::Change,
-    compaction::{Choice, pick},
-    error::Result,
+    compaction::Part,
+    error::{LsmError, Result},
+    garbage::LiveTable,
+    job::Job,
     merge::Merge,
     outputs::Outputs,
+    pace::Pace,
     retain::Retention,
-    shared::Shared,
+    shared::{Shared, guarded},
     source::{RunCursor, Source},
     table::Caching,
-    version::Version,
+    version::{LEVELS, Version},
 };
+use crate::env::task::{Tasks, oneshot};
 
-/// Merges whatever needs to be, until something fails.
+/// Merges whatever needs to be, until something fails. Several tasks do so side by side.
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut changes = shared.changes.subscribe();
     while shared.failure.get().is_none() {
         changes.borrow_and_update();
         shared.files.collect_garbage().await;
-        let current = shared.current.load();
-        let done = match pick(&current.version, shared.files.options()) {
-            Some(choice) => {
-                let version = Arc::clone(&current.version);
-                let generation = current.generation;
-                // A reader of the old version like any other, but for no longer than needed.
-                drop(current);
-                compact(&shared, version, &choice, generation).await
+        match Job::begin(&shared) {
+            Some(job) => {
+                if let Err(error) = perform(&shared, Arc::new(job)).await {
+                    shared.fail(error);
+                }
             }
             None => {
-                drop(current);
                 // The sender lives as long as this task.
                 let _ = changes.changed().await;
-                Ok(())
             }
-        };
-        if let Err(error) = done {
-            shared.fail(error);
         }
     }
 }
 
-async fn compact(
-    shared: &Shared,
-    version: Arc<Version>,
-    choice: &Choice,
-    generation: u64,
-) -> Result<()> {
-    let removed = inputs(&version, choice);
-    let mut merge = Merge::new(sources(&version, choice).await?);
-    drop(version);
-    let mut retention = Retention::new(shared.floor(), choice.is_bottom);
-    let table_bytes = shared.files.options().table_bytes;
-    let mut outputs = Outputs::new(Arc::clone(&shared.files), choice.output_level, table_bytes);
-    while let Some(entry) = merge.entry() {
-        if retention.keeps(entry) {
-            outputs.add(entry).await?;
-        }
-        merge.advance().await?;
-    }
-    let tables = outputs.finish().await?;
+async fn perform(shared: &Arc<Shared>, job: Arc<Job>) -> Result<()> {
+    let removed: Vec<u64> = job.inputs.tables().map(|table| table.info().id).collect();
+    let tables = match job.choice.is_move {
+        true => job.inputs.tables().cloned().collect(),
+        false => merge(shared, &job).await?,
+    };
     let bytes = Outputs::bytes(&tables);
-    let level = choice.output_level;
+    let level = job.choice.output_level;
     let change = Change::Compaction {
-        generation,
+        generation: job.generation,
         removed,
         added: tables.into_iter().map(|table| (level, table)).collect(),
     };
     if shared.commit(change).await? {
-        let counter = &shared.counters.compaction_bytes;
-        counter.fetch_add(bytes, Ordering::Relaxed);
+        count(shared, &job, bytes);
     }
     Ok(())
 }
 
-/// The ids of the tables to merge.
-fn inputs(version: &Version, choice: &Choice) -> Vec<u64> {
-    let inputs = choice.inputs.iter();
-    inputs
-        .flat_map(|(level, tables)| &version.level(*level)[tables.clone()])
-        .map(|table| table.info().id)
-        .collect()
+fn count(shared: &Shared, job: &Job, written: u64) {
+    let counters = &shared.counters;
+    if job.choice.is_move {
+        counters.moves.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    let read = job.inputs.tables().map(|table| table.info().bytes).sum();
+    counters.compactions.fetch_add(1, Ordering::Relaxed);
+    counters
+        .compaction_read_bytes
+        .fetch_add(read, Ordering::Relaxed);
+    counters
+        .compaction_bytes
+        .fetch_add(written, Ordering::Relaxed);
 }
 
-/// Cursors over the tables to merge, from new to old.
-async fn sources(version: &Arc<Version>, choice: &Choice) -> Result<Vec<Source>> {
+/// Merges the inputs, all parts side by side.
+async fn merge(shared: &Arc<Shared>, job: &Arc<Job>) -> Result<Vec<Arc<LiveTable>>> {
+    let (first, others) = job.parts.split_first().expect("a compaction has a part");
+    // Those that are not done are given up when an error ends this.
+    let mut tasks = Tasks::default();
+    let others: Vec<_> = others
+        .iter()
+        .map(|part| spawn_part(shared, job, part.clone(), &mut tasks))
+        .collect();
+    let mut tables = merge_part(shared, job, first).await?;
+    for other in others {
+        tables.extend(other.await.unwrap_or(Err(LsmError::Panicked))?);
+    }
+    Ok(tables)
+}
+
+fn spawn_part(
+    shared: &Arc<Shared>,
+    job: &Arc<Job>,
+    part: Part,
+    tasks: &mut Tasks,
+) -> oneshot::Receiver<Result<Vec<Arc<LiveTable>>>> {
+    let (done, outcome) = oneshot::channel();
+    let (shared, job) = (Arc::clone(shared), Arc::clone(job));
+    tasks.spawn(guarded(Arc::clone(&shared), async move {
+        // Whoever waits may have been given up meanwhile.
+        let _ = done.send(merge_part(&shared, &job, &part).await);
+    }));
+    outcome
+}
+
+/// Merges what the inputs have of the keys of a part.
+async fn merge_part(shared: &Shared, job: &Job, part: &Part) -> Result<Vec<Arc<LiveTable>>> {
+    let mut merge = Merge::new(sources(&job.inputs, part).await?);
+    let mut retention = Retention::new(shared.floor(), job.choice.is_bottom);
+    let table_bytes = shared.files.options().table_bytes;
+    let level = job.choice.output_level;
+    let mut outputs = Outputs::new(Arc::clone(&shared.files), level, table_bytes);
+    outputs.watch(job.grandparents());
+    let mut pace = Pace::new(Some(&shared.compaction_rate));
+    while let Some(entry) = merge.entry().filter(|entry| !part.is_beyond(entry.key)) {
+        let bytes = entry.bytes();
+        if retention.keeps(entry) {
+            outputs.add(entry).await?;
+        }
+        merge.advance().await?;
+        if pace.count(bytes) {
+            pace.turn().await;
+        }
+    }
+    outputs.finish().await
+}
+
+/// Cursors over the tables to merge, from new to old, on the first version of the part.
+async fn sources(inputs: &Arc<Version>, part: &Part) -> Result<Vec<Source>> {
+    let start: &[u8] = part.start.as_deref().unwrap_or_default();
     let mut sources = Vec::new();
-    for (level, tables) in &choice.inputs {
+    for level in 0..LEVELS {
+        let count = inputs.level(level).len();
         // Tables of level 0 overlap and are read side by side, others one behind the other.
-        let runs = match level {
-            0 => tables.clone().map(|table| table..table + 1).collect(),
-            _ => vec![tables.clone()],
+        let runs: Vec<_> = match level {
+            0 => (0..count).map(|table| table..table + 1).collect(),
+            _ => vec![0..count],
         };
         for run in runs {
-            let cursor = RunCursor::first(Arc::clone(version), *level, run, Caching::Pass).await?;
-            sources.push(Source::Run(Box::new(cursor)));
+            let run = inputs.skip_before(level, run, start);
+            if !run.is_empty() {
+                let inputs = Arc::clone(inputs);
+                let cursor = RunCursor::seek(inputs, level, run, start, Caching::Pass).await?;
+                sources.push(Source::Run(Box::new(cursor)));
+            }
         }
     }
     Ok(sources)

@@ -9,7 +9,6 @@ use bytes::Bytes;
 
 use super::{
     batch::Batch,
-    compaction::pick,
     entry::{Entry, SEQ_MAX, Seq},
     error::{LsmError, Result},
     ingest::Ingest,
@@ -111,11 +110,8 @@ impl Db {
 
     /// Waits until there is nothing to flush and nothing to compact.
     pub async fn settle(&self) -> Result<()> {
-        let options = self.shared.files.options();
         self.shared
-            .wait_until(|current| {
-                current.frozen.is_empty() && pick(&current.version, options).is_none()
-            })
+            .wait_until(|current| current.frozen.is_empty() && self.shared.is_settled(current))
             .await
     }
 
@@ -174,7 +170,8 @@ impl Db {
     pub fn stats(&self) -> Stats {
         let reads = self.shared.files.access().counts();
         let current = self.shared.current.load();
-        self.shared.counters.stats(&current, &reads)
+        let options = self.shared.files.options();
+        self.shared.counters.stats(&current, options, &reads)
     }
 
     /// Why the background work has stopped, if it has. What is in memory and on disk can still be

@@ -20,6 +20,13 @@ pub struct Entry<'a> {
     pub value: Option<&'a [u8]>,
 }
 
+impl Entry<'_> {
+    /// The bytes of key and value.
+    pub(super) fn bytes(&self) -> usize {
+        self.key.len() + self.value.map_or(0, <[u8]>::len)
+    }
+}
+
 /// The order of versions: keys ascending, and of one key the newest first, so that the first
 /// version at or behind `(key, at)` is what a reader at `at` sees.
 pub(super) fn order(a: (&[u8], Seq), b: (&[u8], Seq)) -> Ordering {

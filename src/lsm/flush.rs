@@ -6,6 +6,7 @@ use super::{
     commit::Change,
     error::Result,
     outputs::Outputs,
+    pace::Pace,
     retain::Retention,
     shared::Shared,
     state::{Frozen, SuperVersion},
@@ -38,11 +39,17 @@ async fn flush(shared: &Shared, frozen: &Frozen, generation: u64) -> Result<()> 
     // There may be older versions in the tables.
     let mut retention = Retention::new(shared.floor(), false);
     let mut cursor = frozen.memtable.first();
+    // No rate: writers wait for it.
+    let mut pace = Pace::new(None);
     while let Some(entry) = cursor.entry() {
+        let is_due = pace.count(entry.bytes());
         if retention.keeps(entry) {
             outputs.add(entry).await?;
         }
         cursor.advance();
+        if is_due {
+            pace.turn().await;
+        }
     }
     let tables = outputs.finish().await?;
     let bytes = Outputs::bytes(&tables);

@@ -9,20 +9,21 @@
 //! writes the oldest frozen memtable into a table of level 0, and one edit of the `manifest` makes
 //! table and note part of the database together. So whoever opens it finds a note and exactly the
 //! writes that belong to it, and replays its log from there. When level 0 has grown, compaction
-//! merges it into level 1, whose tables do not overlap (`compaction` decides, `compact` does it), and
-//! drops the versions that nobody can see (`retain`).
+//! merges it into the levels below, each larger than the one above, whose tables do not overlap
+//! (`compaction` decides, `compact` does it), and drops the versions that nobody can see (`retain`).
 //!
 //! # The way of a read
 //! A reader takes the present super-version (`state`), one pointer to all memtables and tables, and
 //! keeps it as long as it needs. It looks into the active memtable, the frozen ones from new to old,
-//! level 0 from new to old, and level 1; the first place that has a version it may see has the
-//! newest one. Ranges and snapshots merge all these places into one order (`merge`). Nobody waits
+//! level 0 from new to old, and the levels below downwards; the first place that has a version it
+//! may see has the newest one. Ranges and snapshots merge all these places into one order (`merge`). Nobody waits
 //! for anybody: writers add to lists, and flush and compaction swap the pointer.
 //!
 //! # Who may change what
-//! Three tasks work in the background: flush and compaction make tables, and the committer
-//! (`commit`) alone writes the manifest and then swaps the super-version, one change at a time. The
-//! first error of any of them [stops all three](Db::error): memory stays readable, and since the
+//! A few tasks work in the background: a flush and some compactions that do not touch each other's
+//! tables (`job`) make new tables, and the committer (`commit`) alone writes the manifest and then
+//! swaps the super-version, one change at a time. The first error of any of them
+//! [stops them all](Db::error): memory stays readable, and since the
 //! owner's log is cut only below a durable note, nothing is lost.
 //!
 //! # Invariants
@@ -41,9 +42,7 @@
 //!    place.
 //!
 //! # What is left out
-//! A [`Db`] has no log: the Raft log protects what is in its memory; [`Store`] has one. Two levels:
-//! merging level 0 rewrites what it overlaps in level 1. No limit on the rate of compaction; and
-//! flush and compaction run on one task each.
+//! A [`Db`] has no log: the Raft log protects what is in its memory; [`Store`] has one.
 
 #[cfg(test)]
 mod allocations;
@@ -61,7 +60,9 @@ mod error;
 mod files;
 mod flush;
 mod garbage;
+mod grandparents;
 mod ingest;
+mod job;
 mod manifest;
 mod memtable;
 mod merge;
@@ -69,7 +70,9 @@ mod names;
 mod open;
 mod options;
 mod outputs;
+mod pace;
 mod range;
+mod rate;
 mod retain;
 mod shared;
 mod skiplist;

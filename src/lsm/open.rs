@@ -12,17 +12,19 @@ use super::{
     files::Files,
     flush,
     garbage::{Garbage, LiveTable},
+    job::Running,
     manifest::{self, Catalog, Manifest},
     memtable::Memtable,
     names::{self, Name},
     options::Options,
+    rate::Rate,
     shared::{Shared, guarded},
     state::{Current, SuperVersion},
     stats::Counters,
     version::Version,
 };
 use crate::env::{
-    Disk,
+    Clock, Disk,
     task::{Tasks, channel, watch},
 };
 
@@ -138,11 +140,15 @@ fn start(
         version: Arc::new(version),
         generation: 0,
     };
+    let compaction_rate = Rate::new(Clock::system(), files.options().compaction_bytes_per_second);
+    let compactions_max = files.options().compactions_max.max(1);
     let shared = Arc::new(Shared {
         files: Arc::new(files),
         current: Current::new(first),
         writer: Mutex::new(writer),
         next_memtable: AtomicU64::new(1),
+        running: Running::default(),
+        compaction_rate,
         floor: AtomicU64::new(0),
         changes,
         note: watch::Sender::new(note),
@@ -154,6 +160,8 @@ fn start(
     let clone = || Arc::clone(&shared);
     tasks.spawn(guarded(clone(), commit::run(clone(), manifest, receiver)));
     tasks.spawn(guarded(clone(), flush::run(clone())));
-    tasks.spawn(guarded(clone(), compact::run(clone())));
+    for _ in 0..compactions_max {
+        tasks.spawn(guarded(clone(), compact::run(clone())));
+    }
     (shared, tasks)
 }

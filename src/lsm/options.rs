@@ -11,8 +11,18 @@ pub struct Options {
     pub table_bytes: usize,
     /// A block of a table is closed when it holds this many bytes.
     pub block_bytes: usize,
-    /// Level 0 is merged into level 1 when it has more tables than this.
+    /// Level 0 is merged into the levels below when it has more tables than this.
     pub level0_tables_max: usize,
+    /// A level below 0 that is worth having holds at least this many bytes. As long as the last
+    /// level is not much larger, it is the only one.
+    pub level_base_bytes: usize,
+    /// Every level should have so many times the bytes of the level above it, at least 2.
+    pub level_factor: usize,
+    /// So many compactions run at once at most, one of which is kept for level 0. At least 1.
+    pub compactions_max: usize,
+    /// Compactions go through so many bytes of keys and values in a second, all together. 0: as
+    /// many as they can.
+    pub compaction_bytes_per_second: u64,
     /// Freezing waits while this many memtables wait for their flush.
     pub frozen_max: usize,
     /// How the tables of each level are compressed, from level 0 on; the last holds for all levels
@@ -43,6 +53,10 @@ impl Default for Options {
             table_bytes: 64 << 20,
             block_bytes: 4 << 10,
             level0_tables_max: 4,
+            level_base_bytes: 256 << 20,
+            level_factor: 10,
+            compactions_max: 2,
+            compaction_bytes_per_second: 0,
             frozen_max: 3,
             // Fast enough to be worth it even for tables that are soon merged; those who would
             // trade time for space give Zstandard to the last level.
@@ -63,6 +77,10 @@ impl Options {
             table_bytes: 1 << 10,
             block_bytes: 128,
             level0_tables_max: 2,
+            level_base_bytes: 1 << 10,
+            level_factor: 3,
+            compactions_max: 3,
+            compaction_bytes_per_second: 0,
             frozen_max: 2,
             compression: vec![Compression::None, Compression::Lz4, Compression::Zstd],
             cache_bytes: 4 << 10,

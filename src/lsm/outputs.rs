@@ -7,6 +7,7 @@ use super::{
     error::Result,
     files::Files,
     garbage::LiveTable,
+    grandparents::Grandparents,
     table::{TableBuilder, TableInfo},
 };
 
@@ -17,6 +18,8 @@ pub(super) struct Outputs {
     level: usize,
     /// A table is closed when it has this many bytes.
     table_bytes: usize,
+    /// A table is also closed when it overlaps too much of these.
+    grandparents: Grandparents,
     builder: Option<TableBuilder>,
     finished: Vec<TableInfo>,
     /// The ids of all files that were begun.
@@ -30,10 +33,16 @@ impl Outputs {
             files,
             level,
             table_bytes,
+            grandparents: Grandparents::default(),
             builder: None,
             finished: Vec::new(),
             begun: Vec::new(),
         }
+    }
+
+    /// From now on closes tables also where they would overlap too much of the level below.
+    pub(super) fn watch(&mut self, grandparents: Grandparents) {
+        self.grandparents = grandparents;
     }
 
     /// Adds a version, which must stand behind all that were added.
@@ -73,8 +82,10 @@ impl Outputs {
     /// Closes the table if it is full, but never between versions of one key: whoever looks for
     /// a key looks into one table of a level.
     async fn cut_before(&mut self, key: &[u8]) -> Result<()> {
-        let is_full =
-            |builder: &TableBuilder| builder.bytes() >= self.table_bytes && !builder.ends_with(key);
+        let is_enough = self.grandparents.are_enough_before(key);
+        let is_full = |builder: &TableBuilder| {
+            (is_enough || builder.bytes() >= self.table_bytes) && !builder.ends_with(key)
+        };
         match self.builder.as_ref().is_some_and(is_full) {
             true => self.cut().await,
             false => Ok(()),
@@ -84,6 +95,7 @@ impl Outputs {
     async fn cut(&mut self) -> Result<()> {
         if let Some(builder) = self.builder.take() {
             self.finished.push(builder.finish().await?);
+            self.grandparents.restart();
         }
         Ok(())
     }

@@ -10,10 +10,13 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     commit::{Change, Request},
+    compaction::{Situation, pick},
     entry::Seq,
     error::{LsmError, Result},
     files::Files,
+    job::Running,
     memtable::{Memtable, MemtableWriter},
+    rate::Rate,
     state::{Current, Frozen, SuperVersion},
     stats::Counters,
 };
@@ -29,6 +32,10 @@ pub(super) struct Shared {
     pub(super) writer: Mutex<MemtableWriter>,
     /// The number of the next memtable.
     pub(super) next_memtable: AtomicU64,
+    /// What is being compacted.
+    pub(super) running: Running,
+    /// How fast compactions may go.
+    pub(super) compaction_rate: Rate,
     /// No reader looks at anything older.
     pub(super) floor: AtomicU64,
     /// Told whenever there may be something to do, or to go on with.
@@ -126,6 +133,17 @@ impl Shared {
             tracing::error!(%error, "the storage engine stops");
         }
         self.changes.send_replace(());
+    }
+
+    /// Whether the tables of a super-version are as they should be.
+    pub(super) fn is_settled(&self, current: &SuperVersion) -> bool {
+        let situation = Situation {
+            shape: current.version.shape(),
+            options: self.files.options(),
+            floor: self.floor(),
+            running: &[],
+        };
+        pick(&situation).is_none()
     }
 
     /// Versions that no reader looks at.

@@ -64,24 +64,6 @@ impl Source {
 }
 
 impl RunCursor {
-    /// A cursor on the first version of these tables.
-    pub(super) async fn first(
-        version: Arc<Version>,
-        level: usize,
-        tables: Range<usize>,
-        caching: Caching,
-    ) -> Result<RunCursor> {
-        let mut run = RunCursor {
-            version,
-            level,
-            caching,
-            tables,
-            cursor: None,
-        };
-        run.enter().await?;
-        Ok(run)
-    }
-
     /// A cursor on the first version of `key`, or behind it, in these tables, of which the first
     /// may not end before the key.
     pub(super) async fn seek(

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 
 use super::{
+    compaction::{Targets, scores},
+    options::Options,
     state::SuperVersion,
     table::{Properties, ReadCounts},
     version::{LEVELS, Version},
@@ -21,6 +23,11 @@ pub struct Stats {
     pub tables: Vec<u64>,
     /// The bytes of the tables in each level.
     pub level_bytes: Vec<u64>,
+    /// How full each level is, in thousandths of what makes it due for compaction. The last level
+    /// is never full.
+    pub level_scores: Vec<u64>,
+    /// The bytes in levels below 0 beyond the size that their level should have.
+    pub compaction_debt_bytes: u64,
     /// The number of versions in all tables.
     pub table_entries: u64,
     /// How many of them are tombstones.
@@ -31,6 +38,12 @@ pub struct Stats {
     pub flush_bytes: u64,
     /// The bytes of tables written by compactions.
     pub compaction_bytes: u64,
+    /// The bytes of the tables that they merged.
+    pub compaction_read_bytes: u64,
+    /// How many compactions merged tables.
+    pub compactions: u64,
+    /// How many tables went down a level or more as they were.
+    pub moves: u64,
     /// How often a freeze had to wait.
     pub stalls: u64,
     /// Blocks that reads of users found in the cache.
@@ -58,13 +71,25 @@ pub(super) struct Counters {
     pub(super) flush_bytes: AtomicU64,
     /// See [`Stats::compaction_bytes`].
     pub(super) compaction_bytes: AtomicU64,
+    /// See [`Stats::compaction_read_bytes`].
+    pub(super) compaction_read_bytes: AtomicU64,
+    /// See [`Stats::compactions`].
+    pub(super) compactions: AtomicU64,
+    /// See [`Stats::moves`].
+    pub(super) moves: AtomicU64,
     /// See [`Stats::stalls`].
     pub(super) stalls: AtomicU64,
 }
 
 impl Counters {
     /// The counters together with what can be counted on the spot.
-    pub(super) fn stats(&self, current: &SuperVersion, reads: &ReadCounts) -> Stats {
+    pub(super) fn stats(
+        &self,
+        current: &SuperVersion,
+        options: &Options,
+        reads: &ReadCounts,
+    ) -> Stats {
+        let shape = current.version.shape();
         let frozen = current.frozen.iter().map(|frozen| frozen.memtable.bytes());
         let memtable_bytes = current.active.bytes() + frozen.sum::<usize>();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -73,11 +98,16 @@ impl Counters {
             frozen: current.frozen.len() as u64,
             tables: levels(&current.version, |_| 1),
             level_bytes: levels(&current.version, |bytes| bytes),
+            level_scores: scores(&shape, options),
+            compaction_debt_bytes: Targets::of(&shape, options).debt(&shape),
             table_entries: total(&current.version, |table| table.entries),
             table_tombstones: total(&current.version, |table| table.tombstones),
             user_bytes: load(&self.user_bytes),
             flush_bytes: load(&self.flush_bytes),
             compaction_bytes: load(&self.compaction_bytes),
+            compaction_read_bytes: load(&self.compaction_read_bytes),
+            compactions: load(&self.compactions),
+            moves: load(&self.moves),
             stalls: load(&self.stalls),
             cache_hits: reads.cache_hits,
             cache_misses: reads.cache_misses,

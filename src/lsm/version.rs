@@ -5,11 +5,14 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{entry::Seq, error::Result, garbage::LiveTable, memtable::Hit};
+use super::{
+    compaction::Shape, entry::Seq, error::Result, garbage::LiveTable, memtable::Hit,
+    table::TableInfo,
+};
 
 /// How many levels there are. Everything in a level is newer than what the levels below it have
 /// of the same key.
-pub(super) const LEVELS: usize = 2;
+pub(super) const LEVELS: usize = 7;
 
 /// The tables by level.
 #[derive(Clone, Default)]
@@ -77,13 +80,18 @@ impl Version {
         run.start + before..run.end
     }
 
-    /// Which tables of a level below 0 have keys from `smallest` to `largest`, both included.
-    pub(super) fn overlap(&self, level: usize, smallest: &[u8], largest: &[u8]) -> Range<usize> {
-        assert!(level > 0, "level 0 has no order of keys");
-        let tables = &self.levels[level];
-        let from = tables.partition_point(|table| table.info().properties.largest < smallest);
-        let to = tables.partition_point(|table| table.info().properties.smallest <= largest);
-        from..to.max(from)
+    /// A version of only these tables of this one.
+    pub(super) fn only(&self, tables: &[(usize, Range<usize>)]) -> Version {
+        let mut only = Version::default();
+        for (level, tables) in tables {
+            only.levels[*level].extend_from_slice(&self.levels[*level][tables.clone()]);
+        }
+        only.sorted()
+    }
+
+    /// Its tables as the choice of compactions sees them.
+    pub(super) fn shape(&self) -> Shape<'_> {
+        Shape::new(self.levels.each_ref().map(|tables| infos(tables)))
     }
 
     fn sorted(mut self) -> Version {
@@ -108,6 +116,10 @@ impl Version {
         let mut below = self.levels[1..].iter();
         below.all(|tables| tables.windows(2).all(disjoint))
     }
+}
+
+fn infos(tables: &[Arc<LiveTable>]) -> Vec<&TableInfo> {
+    tables.iter().map(|table| table.info()).collect()
 }
 
 /// Whether a key lies in the table's range.
