@@ -46,10 +46,10 @@ impl Chooser {
         self.rng(HABIT, 0).chance(0.75)
     }
 
-    /// Whether it only reads, as one of four does: nothing holds up a client that never waits for a
+    /// Whether it only reads, as a share of them does: nothing holds up a client that never waits for a
     /// commit, so it is the first to notice a node that lives in the past.
     fn is_reader(&self) -> bool {
-        self.rng(HABIT, 2).chance(0.25)
+        self.rng(HABIT, 2).below(100) < self.workload.readers_percent
     }
 
     /// How long it waits before this operation, in milliseconds.
@@ -88,9 +88,8 @@ impl Chooser {
         }
     }
 
-    /// Whom this attempt of an operation goes to, and whether its answer gets lost. Half of all clients
-    /// have a node that they mostly ask first, as those behind one connection have: whoever is cut
-    /// off with a leader keeps asking it.
+    /// Whom this attempt of an operation goes to, and whether its answer gets lost. A client
+    /// with a home mostly asks that first.
     pub fn attempt(&self, operation: u64, attempt: u64) -> (NodeId, bool) {
         let mut rng = draw(self.seed, ATTEMPT.at(self.client).at(operation), attempt);
         let mut node = NodeId(rng.between(1, self.nodes));
@@ -104,7 +103,8 @@ impl Chooser {
         (node, lost)
     }
 
-    fn home(&self) -> Option<NodeId> {
+    /// The node beside which the client lives, as half of them do.
+    pub fn home(&self) -> Option<NodeId> {
         let mut rng = self.rng(HABIT, 1);
         let home = NodeId(rng.between(1, self.nodes));
         rng.chance(0.5).then_some(home)

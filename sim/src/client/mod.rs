@@ -103,6 +103,7 @@ impl Client {
         let mut in_doubt = None;
         for attempt in 0..=self.world.plan.workload.retries {
             let (node, is_lost) = self.chooser.attempt(operation, attempt);
+            let node = self.within_reach(node);
             let asked = self.asker.ask(node, call, request).await;
             let result = match asked {
                 Ok(_) if is_lost => Err(Trouble::Unknown("the answer was lost".to_owned())),
@@ -131,6 +132,13 @@ impl Client {
             Some(why) if !is_read => Trouble::Unknown(why),
             _ => Trouble::NotDone("gave up".to_owned()),
         })
+    }
+
+    /// The node, or the client's home if a partition lies between them: who lives beside a node is
+    /// cut off with it.
+    fn within_reach(&self, node: NodeId) -> NodeId {
+        let is_cut_off = |home: &NodeId| self.world.net.is_cut(*home, node);
+        self.chooser.home().filter(is_cut_off).unwrap_or(node)
     }
 
     fn conclude(&self, op: OpId, call: &Call, result: Result<Outcome, Trouble>) {

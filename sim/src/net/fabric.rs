@@ -122,6 +122,14 @@ impl SimNet {
         link.cuts = link.cuts.saturating_sub(1);
     }
 
+    /// Whether a partition lies between two nodes, in one direction at least.
+    pub fn is_cut(&self, a: NodeId, b: NodeId) -> bool {
+        let mut state = self.inner.state.lock();
+        [(a, b), (b, a)]
+            .iter()
+            .any(|(from, to)| state.link(*from, *to).cuts > 0)
+    }
+
     /// Lets a link behave like `model`, on behalf of `owner`, until [`SimNet::restore`].
     pub fn degrade(&self, from: NodeId, to: NodeId, owner: u64, model: LinkModel) {
         let mut state = self.inner.state.lock();

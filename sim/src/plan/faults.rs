@@ -38,9 +38,21 @@ impl Draws {
     /// A fault of this kind, in one of four cases with another one of another kind that strikes the
     /// same nodes for the same time: machines seldom have one trouble alone.
     pub fn faults(&mut self, kind: Kind) -> Vec<Fault> {
-        let when = self.when(kind);
-        let who = self.who(kind, matches!(when, When::Event { .. }));
+        let ms = self.rng.below(self.safety_ms);
+        let when = self.when(kind, ms);
         let until = self.until(kind);
+        self.strike(kind, when, until)
+    }
+
+    /// As [`Self::faults`], at this time unless it waits for an event, and for so long, both in
+    /// milliseconds.
+    pub fn spell(&mut self, kind: Kind, ms: u64, length: u64) -> Vec<Fault> {
+        let when = self.when(kind, ms);
+        self.strike(kind, when, Until::After { ms: length })
+    }
+
+    fn strike(&mut self, kind: Kind, when: When, until: Until) -> Vec<Fault> {
+        let who = self.who(kind, matches!(when, When::Event { .. }));
         let mut kinds = vec![kind];
         if self.rng.chance(0.25) {
             kinds.push(*self.rng.pick(&COMPANIONS));
@@ -54,7 +66,8 @@ impl Draws {
         kinds.into_iter().map(fault).collect()
     }
 
-    fn when(&mut self, kind: Kind) -> When {
+    /// At this time, in milliseconds, or at an event.
+    fn when(&mut self, kind: Kind, ms: u64) -> When {
         let on_event = match kind {
             Kind::Crash | Kind::PowerLoss | Kind::Blackout => self.rng.chance(0.5),
             Kind::Pause | Kind::Split | Kind::OneWay => self.rng.chance(0.25),
@@ -62,9 +75,7 @@ impl Draws {
         };
         match on_event {
             true => self.event(),
-            false => When::At {
-                ms: self.rng.below(self.safety_ms),
-            },
+            false => When::At { ms },
         }
     }
 

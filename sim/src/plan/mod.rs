@@ -9,6 +9,9 @@
 //! * [`model`]: how the disks, the links and the clients behave while nothing strikes.
 //! * [`swarm`] and [`faults`]: how a seed becomes a plan. Each kind of fault is on with p = 1/2,
 //!   because a run in which everything happens at once hides bugs that need one thing to happen often.
+//!   Half of the runs are *storms*, with faults over and in each other; in the others trouble comes in
+//!   *spells*, with rest between: in a storm the cluster is often down, and what is down does nothing
+//!   wrong that anybody sees.
 //!
 //! A number that a plan does not spell out (the fate of the 17th frame from n1 to n2) is drawn from
 //! the plan's seed under a name of its own: see [`draw`](crate::draw).

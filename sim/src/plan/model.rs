@@ -58,6 +58,8 @@ pub struct Workload {
     pub think_ms_max: u64,
     /// How long a client waits for an answer, in milliseconds.
     pub timeout_ms: u64,
+    /// How many of a hundred clients only read.
+    pub readers_percent: u64,
     /// How many of a million answers get lost on their way to the client.
     pub lost_answer_ppm: u32,
     /// How often a request whose outcome is unknown is sent again under the same identity.

@@ -3,7 +3,7 @@
 use sisyphus::{config::Limits, rng::Rng};
 
 use super::{
-    DiskModel, LinkModel, Plan, VERSION, Workload,
+    DiskModel, Fault, LinkModel, Plan, VERSION, Workload,
     faults::{Draws, victim},
 };
 use crate::draw::{Stream, draw, log_uniform};
@@ -62,18 +62,47 @@ pub(super) fn plan(seed: u64) -> Plan {
         faults: Vec::new(),
     };
     let victim = victim(&mut part(6), nodes);
-    for kind in kinds(&mut part(5)) {
-        let mut draws = Draws {
-            rng: part(16 + kind as u64),
-            nodes,
-            safety_ms,
-            victim: victim.clone(),
-        };
+    let draws = |number| Draws {
+        rng: part(number),
+        nodes,
+        safety_ms,
+        victim: victim.clone(),
+    };
+    let kinds = kinds(&mut part(5));
+    let election_ms = plan.limits.tick_ms * u64::from(plan.limits.election_ticks);
+    plan.faults = match part(7).chance(0.5) {
+        true => spells(draws(8), &kinds, election_ms),
+        false => storm(draws, &kinds),
+    };
+    plan
+}
+
+/// Faults of all kinds at any time, over and in each other.
+fn storm(draws: impl Fn(u64) -> Draws, kinds: &[Kind]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for kind in kinds {
+        let mut draws = draws(16 + *kind as u64);
         for _ in 0..log_uniform(&mut draws.rng, 1, FAULTS_PER_KIND_MAX) {
-            plan.faults.extend(draws.faults(kind));
+            faults.extend(draws.faults(*kind));
         }
     }
-    plan
+    faults
+}
+
+/// One trouble after the other, with rest between. In a storm there is often no leader at all and
+/// clients get nothing done; here the cluster gets over each trouble before the next, and what went
+/// wrong meanwhile is seen. Times are measured by the patience of the nodes: some troubles pass
+/// unnoticed, most last for an election, some for several.
+fn spells(mut draws: Draws, kinds: &[Kind], election_ms: u64) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut ms = election_ms * 2;
+    while !kinds.is_empty() && ms < draws.safety_ms {
+        let kind = *draws.rng.pick(kinds);
+        let length = log_uniform(&mut draws.rng, election_ms / 2, election_ms * 6);
+        faults.extend(draws.spell(kind, ms, length));
+        ms += length + log_uniform(&mut draws.rng, election_ms / 2, election_ms * 4);
+    }
+    faults
 }
 
 /// Which kinds of faults the run has: none in one run of five, a single one in one of ten.
@@ -143,6 +172,7 @@ fn workload(rng: &mut Rng, safety_ms: u64) -> Workload {
         value_bytes_max: log_uniform(rng, 16, 1_024),
         think_ms_max,
         timeout_ms: log_uniform(rng, 50, 800),
+        readers_percent: *rng.pick(&[0, 25, 50, 50]),
         lost_answer_ppm: *rng.pick(&[0, 10_000, 100_000]),
         retries: rng.between(0, 3),
     }
