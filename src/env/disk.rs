@@ -86,6 +86,10 @@ pub trait Disk: Send + Sync + 'static {
     async fn create_dir(&self, path: &str) -> DiskResult<()>;
     /// The names in a directory, sorted; directories end in `/`. The root is the empty path.
     async fn list(&self, dir: &str) -> DiskResult<Vec<String>>;
+    /// Gives a file a second name; fails with `AlreadyExists` if the name is taken. Both names are
+    /// then alike, and the file stays as long as it has one of them. As with [`Self::create`] the
+    /// new name is durable after [`Self::sync_dir`] of its directory.
+    async fn link(&self, from: &str, to: &str) -> DiskResult<()>;
     /// Gives a file another name, replacing a file that has it.
     async fn rename(&self, from: &str, to: &str) -> DiskResult<()>;
     /// Removes a file. Those who have it open may go on reading it.

@@ -54,6 +54,12 @@ async fn names_come_and_go(disk: &dyn Disk) -> DiskResult<()> {
     assert_eq!(file.read_at(0, 9).await?, "1+", "it outlives its name");
     disk.create("a/two").await?;
     assert_eq!(file.read_at(0, 9).await?, "1+", "another file took it");
+    disk.link("a/two", "a/b/four").await?;
+    disk.open("a/two").await?.append(b"both").await?;
+    disk.remove("a/two").await?;
+    assert_eq!(disk.list("a").await?, ["b/"]);
+    assert_eq!(disk.open("a/b/four").await?.read_at(0, 9).await?, "both");
+    disk.rename("a/b/four", "a/two").await?;
     Ok(())
 }
 
@@ -91,6 +97,9 @@ async fn errors_have_their_kind(disk: &dyn Disk) -> DiskResult<()> {
     }
     assert_eq!(kind(disk.create("none/file").await), NotFound);
     assert_eq!(kind(disk.rename("file", "none/file").await), NotFound);
+    assert_eq!(kind(disk.link("file", "none/file").await), NotFound);
+    assert_eq!(kind(disk.link("none", "other").await), NotFound);
+    assert_eq!(kind(disk.link("file", "file").await), AlreadyExists);
     assert!(disk.remove("a").await.is_err(), "a directory");
     assert!(disk.rename("file", "a").await.is_err(), "a directory");
     assert!(disk.create_dir("file").await.is_err());
@@ -117,6 +126,8 @@ async fn paths_stay_below_the_root(disk: &dyn Disk) -> DiskResult<()> {
             disk.remove(path).await.err(),
             disk.rename(path, "x").await.err(),
             disk.rename("file", path).await.err(),
+            disk.link(path, "x").await.err(),
+            disk.link("file", path).await.err(),
             disk.sync_dir(path).await.err(),
         ];
         for error in results {

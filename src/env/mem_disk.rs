@@ -45,6 +45,12 @@ struct State {
     operations_max: Option<u64>,
     /// An operation was refused because of `operations_max`.
     stopped: bool,
+    /// From then on there is no room for more.
+    full_from: Option<u64>,
+    /// How many syncs were begun, of files and directories.
+    syncs: u64,
+    /// The one of them that fails.
+    failing_sync: Option<u64>,
     /// Syncs let other tasks run before they begin.
     slow: bool,
 }
@@ -78,12 +84,35 @@ impl MemDisk {
         self.state.lock().operations_max = Some(operations);
     }
 
+    /// Lets `operations` mutating operations through, counted from the disk's beginning; after
+    /// them the disk is full: what needs room (create, create_dir, link, append, write_at) fails
+    /// with `StorageFull`, an append after half of its bytes.
+    pub fn fill_after(&self, operations: u64) {
+        self.state.lock().full_from = Some(operations);
+    }
+
+    /// The disk has room again.
+    pub fn make_room(&self) {
+        self.state.lock().full_from = None;
+    }
+
+    /// Lets sync number `sync` fail, counted from 1 as [`Self::syncs`] does. What it was to save of
+    /// a file is lost for good: later syncs take it for saved.
+    pub fn fail_sync(&self, sync: u64) {
+        self.state.lock().failing_sync = Some(sync);
+    }
+
+    /// How many syncs have been begun, of files and of directories.
+    pub fn syncs(&self) -> u64 {
+        self.state.lock().syncs
+    }
+
     /// From now on a sync of a file lets other tasks run before it does its work.
     pub fn slow_down(&self) {
         self.state.lock().slow = true;
     }
 
-    /// How many mutating operations have been begun: create, create_dir, rename, remove,
+    /// How many mutating operations have been begun: create, create_dir, link, rename, remove,
     /// sync_dir, append, write_at, truncate, sync.
     pub fn operations(&self) -> u64 {
         self.state.lock().operations
@@ -126,6 +155,7 @@ impl MemDisk {
             .files
             .retain(|file, _| named.contains(&Entry::File(*file)));
         (state.operations, state.operations_max, state.stopped) = (0, None, false);
+        (state.full_from, state.syncs, state.failing_sync) = (None, 0, None);
         MemDisk {
             state: Arc::new(Mutex::new(state)),
         }
@@ -185,6 +215,26 @@ impl State {
         Ok(())
     }
 
+    /// As [`Self::begin`], for what needs room.
+    fn begin_growth(&mut self, op: &'static str, path: &str) -> DiskResult<()> {
+        let is_full = self.full_from.is_some_and(|from| self.operations >= from);
+        self.begin(op, path)?;
+        match is_full {
+            true => Err(fail(op, path, ErrorKind::StorageFull, "the disk is full")),
+            false => Ok(()),
+        }
+    }
+
+    /// As [`Self::begin`], for a sync.
+    fn begin_sync(&mut self, op: &'static str, path: &str) -> DiskResult<()> {
+        self.begin(op, path)?;
+        self.syncs += 1;
+        match self.failing_sync == Some(self.syncs) {
+            true => Err(fail(op, path, ErrorKind::Other, "the sync was to fail")),
+            false => Ok(()),
+        }
+    }
+
     fn check_running(&self, op: &'static str, path: &str) -> DiskResult<()> {
         if self.stopped {
             return Err(fail(op, path, ErrorKind::Other, "the disk was stopped"));
@@ -238,7 +288,7 @@ impl Disk for MemDisk {
 
     async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>> {
         let mut state = self.state.lock();
-        state.begin("create", path)?;
+        state.begin_growth("create", path)?;
         check_path("create", path)?;
         if state.names.contains_key(path) {
             return Err(fail("create", path, ErrorKind::AlreadyExists, "exists"));
@@ -252,7 +302,7 @@ impl Disk for MemDisk {
 
     async fn create_dir(&self, path: &str) -> DiskResult<()> {
         let mut state = self.state.lock();
-        state.begin("create_dir", path)?;
+        state.begin_growth("create_dir", path)?;
         check_dir("create_dir", path)?;
         for dir in ancestors(path).chain([path]).filter(|dir| !dir.is_empty()) {
             let entry = state.names.entry(dir.to_owned()).or_insert(Entry::Dir);
@@ -278,6 +328,18 @@ impl Disk for MemDisk {
         Ok(names)
     }
 
+    async fn link(&self, from: &str, to: &str) -> DiskResult<()> {
+        let mut state = self.state.lock();
+        state.begin_growth("link", from)?;
+        let file = state.file("link", from)?;
+        state.check_target("link", to)?;
+        if state.names.contains_key(to) {
+            return Err(fail("link", to, ErrorKind::AlreadyExists, "exists"));
+        }
+        state.names.insert(to.to_owned(), Entry::File(file));
+        Ok(())
+    }
+
     async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
         let mut state = self.state.lock();
         state.begin("rename", from)?;
@@ -298,7 +360,7 @@ impl Disk for MemDisk {
 
     async fn sync_dir(&self, dir: &str) -> DiskResult<()> {
         let mut state = self.state.lock();
-        state.begin("sync_dir", dir)?;
+        state.begin_sync("sync_dir", dir)?;
         state.check_dir("sync_dir", dir)?;
         let state = &mut *state;
         state.durable.retain(|path, _| parent(path) != dir);
@@ -325,15 +387,17 @@ impl MemFile {
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
-        self.change("write", |contents| {
-            let from = offset as usize;
-            let end = from + bytes.len();
-            if end > contents.data.len() {
-                contents.data.resize(end, 0);
-            }
-            contents.data[from..end].copy_from_slice(bytes);
-            contents.dirty_from = contents.dirty_from.min(from);
-        })
+        let mut state = self.state.lock();
+        state.begin_growth("write", &self.path)?;
+        let contents = state.contents(self.file);
+        let from = offset as usize;
+        let end = from + bytes.len();
+        if end > contents.data.len() {
+            contents.data.resize(end, 0);
+        }
+        contents.data[from..end].copy_from_slice(bytes);
+        contents.dirty_from = contents.dirty_from.min(from);
+        Ok(())
     }
 }
 
@@ -348,11 +412,18 @@ impl File for MemFile {
     }
 
     async fn append(&self, bytes: &[u8]) -> DiskResult<u64> {
-        self.change("append", |contents| {
-            let offset = contents.data.len();
-            contents.data.extend_from_slice(bytes);
-            offset as u64
-        })
+        let mut state = self.state.lock();
+        let room = state.begin_growth("append", &self.path);
+        let is_full = |error: &DiskError| error.kind == ErrorKind::StorageFull;
+        let written = match &room {
+            Ok(()) => bytes,
+            Err(error) if is_full(error) => &bytes[..bytes.len() / 2],
+            Err(_) => &[],
+        };
+        let data = &mut state.contents(self.file).data;
+        let offset = data.len() as u64;
+        data.extend_from_slice(written);
+        room.map(|()| offset)
     }
 
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
@@ -374,12 +445,20 @@ impl File for MemFile {
         if self.state.lock().slow {
             yield_now().await;
         }
-        self.change("sync", |contents| {
-            contents.synced.truncate(contents.dirty_from);
-            let clean = contents.synced.len();
-            contents.synced.extend_from_slice(&contents.data[clean..]);
-            contents.dirty_from = contents.data.len();
-        })
+        let mut state = self.state.lock();
+        let begun = state.begin_sync("sync", &self.path);
+        if state.stopped {
+            return begun;
+        }
+        let contents = state.contents(self.file);
+        contents.synced.truncate(contents.dirty_from);
+        let clean = contents.synced.len();
+        match begun {
+            Ok(()) => contents.synced.extend_from_slice(&contents.data[clean..]),
+            Err(_) => contents.synced.resize(contents.data.len(), 0),
+        }
+        contents.dirty_from = contents.data.len();
+        begun
     }
 
     async fn length(&self) -> DiskResult<u64> {

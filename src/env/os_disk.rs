@@ -122,6 +122,11 @@ impl Disk for OsDisk {
         Ok(names)
     }
 
+    async fn link(&self, from: &str, to: &str) -> DiskResult<()> {
+        let (old, new) = (self.file_path("link", from)?, self.file_path("link", to)?);
+        blocking("link", to, move || fs::hard_link(old, new)).await
+    }
+
     async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
         let (old, new) = (
             self.file_path("rename", from)?,

@@ -11,6 +11,7 @@ use super::{
     manifest::{Edit, Manifest},
     shared::Shared,
     state::SuperVersion,
+    trouble::{Attempts, Worker},
 };
 use crate::env::task::{Receiver, oneshot};
 
@@ -62,8 +63,9 @@ pub(super) async fn run(
     mut manifest: Manifest,
     mut requests: Receiver<Request>,
 ) {
+    let mut attempts = Attempts::new(&shared, Worker::Committer);
     while let Some(Request { change, done }) = requests.recv().await {
-        let outcome = commit(&shared, &mut manifest, change).await;
+        let outcome = commit(&shared, &mut manifest, &mut attempts, change).await;
         if let Err(error) = &outcome {
             shared.fail(error.clone());
         }
@@ -76,7 +78,12 @@ pub(super) async fn run(
     }
 }
 
-async fn commit(shared: &Shared, manifest: &mut Manifest, change: Change) -> Result<bool> {
+async fn commit(
+    shared: &Shared,
+    manifest: &mut Manifest,
+    attempts: &mut Attempts,
+    change: Change,
+) -> Result<bool> {
     let before = shared.current.load();
     if change.is_late(before.generation) {
         return Ok(false);
@@ -84,7 +91,7 @@ async fn commit(shared: &Shared, manifest: &mut Manifest, change: Change) -> Res
     let edit = change.edit(&before, shared.files.next_id());
     // From here on the manifest may name these tables, whatever comes of the attempt.
     change.added().for_each(|(_, table)| table.keep());
-    manifest.append(&edit).await?;
+    make_durable(manifest, attempts, &edit).await?;
     install(shared, &edit, change);
     // A table that only changes its level is removed and added.
     let is_kept = |id| edit.added.iter().any(|(_, info)| info.id == id);
@@ -99,6 +106,20 @@ async fn commit(shared: &Shared, manifest: &mut Manifest, change: Change) -> Res
     }
     shared.changes.send_replace(());
     Ok(true)
+}
+
+/// Appends an edit. What is on disk of one that failed nobody knows, so a new manifest is written
+/// that has it for sure, as often as it takes.
+async fn make_durable(manifest: &mut Manifest, attempts: &mut Attempts, edit: &Edit) -> Result<()> {
+    let mut done = manifest.append(edit).await;
+    while let Err(error) = done {
+        if !attempts.fail(error.clone()).await {
+            return Err(error);
+        }
+        done = manifest.rewrite().await;
+    }
+    attempts.succeed();
+    Ok(())
 }
 
 /// Lets readers see a change that is durable.

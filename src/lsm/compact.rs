@@ -15,23 +15,28 @@ use super::{
     shared::{Shared, guarded},
     source::{RunCursor, Source},
     table::Caching,
+    trouble::{Attempts, Worker},
     version::{LEVELS, Version},
 };
 use crate::env::task::{Tasks, oneshot};
 
 /// Merges whatever needs to be, until something fails. Several tasks do so side by side.
-pub(super) async fn run(shared: Arc<Shared>) {
+pub(super) async fn run(shared: Arc<Shared>, number: usize) {
+    let mut attempts = Attempts::new(&shared, Worker::Compactor(number));
     let mut changes = shared.changes.subscribe();
     while shared.failure.get().is_none() {
         changes.borrow_and_update();
+        let floor = shared.floor();
         shared.files.collect_garbage().await;
         match Job::begin(&shared) {
-            Some(job) => {
-                if let Err(error) = perform(&shared, Arc::new(job)).await {
-                    shared.fail(error);
-                }
-            }
+            Some(job) => match perform(&shared, Arc::new(job)).await {
+                Ok(()) => attempts.succeed(),
+                Err(error) => _ = attempts.fail(error).await,
+            },
             None => {
+                // Another one may have done what failed here.
+                attempts.succeed();
+                shared.expect_floor(floor);
                 // The sender lives as long as this task.
                 let _ = changes.changed().await;
             }

@@ -152,7 +152,7 @@ impl Db {
     /// Promises that nobody reads at a lower number any more: of every key, versions older than
     /// its newest one at or below `floor` may be dropped. 0 at first, which keeps all.
     pub fn set_floor(&self, floor: Seq) {
-        self.shared.floor.store(floor, Ordering::Relaxed);
+        self.shared.set_floor(floor);
     }
 
     /// Everything written so far, as it is now. Freezes the active memtable, with its note.
@@ -174,9 +174,17 @@ impl Db {
         self.shared.counters.stats(&current, options, &reads)
     }
 
-    /// Why the background work has stopped, if it has. What is in memory and on disk can still be
-    /// read; nothing more becomes durable. Open the database again once the cause is mended.
+    /// What keeps the background work from going on, if something does. Either it has stopped:
+    /// [`Self::has_stopped`]. Or it waits to try again, for example until the disk has room; then
+    /// nothing is lost, nothing more becomes durable for now, and sooner or later freezing waits.
     pub fn error(&self) -> Option<LsmError> {
-        self.shared.failure.get().cloned()
+        let failure = self.shared.failure.get().cloned();
+        failure.or_else(|| self.shared.troubles.any())
+    }
+
+    /// Whether the background work has stopped for good. What is in memory and on disk can still be
+    /// read; nothing more becomes durable. Open the database again once the cause is mended.
+    pub fn has_stopped(&self) -> bool {
+        self.shared.failure.get().is_some()
     }
 }

@@ -10,19 +10,23 @@ use super::{
     retain::Retention,
     shared::Shared,
     state::{Frozen, SuperVersion},
+    trouble::{Attempts, Worker},
 };
 
 /// Flushes whatever is frozen, until something fails.
 pub(super) async fn run(shared: Arc<Shared>) {
     let is_due = |current: &SuperVersion| is_due(current, &shared);
+    let mut attempts = Attempts::new(&shared, Worker::Flusher);
     while shared.wait_until(is_due).await.is_ok() {
         let current = shared.current.load();
         // An ingestion may have come between.
         let Some(oldest) = current.frozen.first() else {
             continue;
         };
-        if let Err(error) = flush(&shared, oldest, current.generation).await {
-            shared.fail(error);
+        match flush(&shared, oldest, current.generation).await {
+            Ok(()) => attempts.succeed(),
+            // The next attempt writes another file.
+            Err(error) => _ = attempts.fail(error).await,
         }
     }
 }

@@ -22,8 +22,8 @@
 //! # Who may change what
 //! A few tasks work in the background: a flush and some compactions that do not touch each other's
 //! tables (`job`) make new tables, and the committer (`commit`) alone writes the manifest and then
-//! swaps the super-version, one change at a time. The first error of any of them
-//! [stops them all](Db::error): memory stays readable, and since the
+//! swaps the super-version, one change at a time. Whoever meets an error of the disk tries again
+//! (`trouble`); what cannot be mended so [stops them all](Db::error): memory stays readable, and since the
 //! owner's log is cut only below a durable note, nothing is lost.
 //!
 //! # Invariants
@@ -83,6 +83,7 @@ mod stats;
 mod store;
 mod sync;
 mod table;
+mod trouble;
 mod version;
 mod view;
 

@@ -21,6 +21,7 @@ use super::{
     shared::{Shared, guarded},
     state::{Current, SuperVersion},
     stats::Counters,
+    trouble::Troubles,
     version::Version,
 };
 use crate::env::{
@@ -140,7 +141,8 @@ fn start(
         version: Arc::new(version),
         generation: 0,
     };
-    let compaction_rate = Rate::new(Clock::system(), files.options().compaction_bytes_per_second);
+    let clock = Clock::system();
+    let compaction_rate = Rate::new(clock.clone(), files.options().compaction_bytes_per_second);
     let compactions_max = files.options().compactions_max.max(1);
     let shared = Arc::new(Shared {
         files: Arc::new(files),
@@ -149,10 +151,13 @@ fn start(
         next_memtable: AtomicU64::new(1),
         running: Running::default(),
         compaction_rate,
+        next_sweep: AtomicU64::new(0),
         floor: AtomicU64::new(0),
         changes,
         note: watch::Sender::new(note),
         failure: OnceLock::new(),
+        troubles: Troubles::default(),
+        clock,
         counters: Counters::default(),
         requests,
     });
@@ -160,8 +165,8 @@ fn start(
     let clone = || Arc::clone(&shared);
     tasks.spawn(guarded(clone(), commit::run(clone(), manifest, receiver)));
     tasks.spawn(guarded(clone(), flush::run(clone())));
-    for _ in 0..compactions_max {
-        tasks.spawn(guarded(clone(), compact::run(clone())));
+    for number in 0..compactions_max {
+        tasks.spawn(guarded(clone(), compact::run(clone(), number)));
     }
     (shared, tasks)
 }

@@ -37,6 +37,9 @@ pub struct Options {
     pub open_files_max: usize,
     /// Bits of filter for each key of a table. Ten let one absent key in a hundred pass.
     pub bloom_bits_per_key: usize,
+    /// Background work that met an error of the disk waits so many milliseconds before it tries
+    /// again, and longer with every error that follows.
+    pub retry_ms: u64,
     /// The manifest is rewritten when its edits take this many bytes, or twice its compact form if
     /// that is more.
     pub manifest_bytes: usize,
@@ -64,6 +67,7 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             open_files_max: 256,
             bloom_bits_per_key: 10,
+            retry_ms: 100,
             manifest_bytes: 1 << 20,
         }
     }
@@ -86,6 +90,7 @@ impl Options {
             cache_bytes: 4 << 10,
             open_files_max: 2,
             bloom_bits_per_key: 10,
+            retry_ms: 1,
             manifest_bytes: 512,
         }
     }

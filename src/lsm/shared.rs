@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     commit::{Change, Request},
-    compaction::{Situation, pick},
+    compaction::{Situation, next_sweep, pick},
     entry::Seq,
     error::{LsmError, Result},
     files::Files,
@@ -19,8 +19,12 @@ use super::{
     rate::Rate,
     state::{Current, Frozen, SuperVersion},
     stats::Counters,
+    trouble::Troubles,
 };
-use crate::env::task::{Sender, oneshot, watch};
+use crate::env::{
+    Clock,
+    task::{Sender, oneshot, watch},
+};
 
 /// The state of an open database.
 pub(super) struct Shared {
@@ -36,6 +40,8 @@ pub(super) struct Shared {
     pub(super) running: Running,
     /// How fast compactions may go.
     pub(super) compaction_rate: Rate,
+    /// A floor from which on there may be more to compact.
+    pub(super) next_sweep: AtomicU64,
     /// No reader looks at anything older.
     pub(super) floor: AtomicU64,
     /// Told whenever there may be something to do, or to go on with.
@@ -44,6 +50,10 @@ pub(super) struct Shared {
     pub(super) note: watch::Sender<Bytes>,
     /// Why the background work stopped, if it did.
     pub(super) failure: OnceLock<LsmError>,
+    /// What the background work is waiting to try again.
+    pub(super) troubles: Troubles,
+    /// For waits.
+    pub(super) clock: Clock,
     /// For [`Stats`](super::Stats).
     pub(super) counters: Counters,
     /// The way to the one who changes what is on disk.
@@ -148,7 +158,29 @@ impl Shared {
 
     /// Versions that no reader looks at.
     pub(super) fn floor(&self) -> Seq {
-        self.floor.load(Ordering::Relaxed)
+        self.floor.load(Ordering::SeqCst)
+    }
+
+    /// Raises the floor, and tells those who compact if that gives them something to do.
+    pub(super) fn set_floor(&self, floor: Seq) {
+        self.floor.store(floor, Ordering::SeqCst);
+        self.tell_at_floor();
+    }
+
+    /// Finds out at which floor to [tell](Self::set_floor). To be called before a wait for
+    /// changes, which begins with one if the floor has come so far meanwhile.
+    pub(super) fn expect_floor(&self, floor: Seq) {
+        let next = next_sweep(&self.current.load().version.shape(), floor);
+        self.next_sweep.store(next, Ordering::SeqCst);
+        // Either this sees the floor that was raised meanwhile, or whoever raises it sees this.
+        self.tell_at_floor();
+    }
+
+    fn tell_at_floor(&self) {
+        if self.floor() >= self.next_sweep.load(Ordering::SeqCst) {
+            self.next_sweep.store(Seq::MAX, Ordering::SeqCst);
+            self.changes.send_replace(());
+        }
     }
 
     fn stopped(&self) -> LsmError {

@@ -44,6 +44,8 @@ pub struct Stats {
     pub compactions: u64,
     /// How many tables went down a level or more as they were.
     pub moves: u64,
+    /// How often background work met an error and tried again.
+    pub retries: u64,
     /// How often a freeze had to wait.
     pub stalls: u64,
     /// Blocks that reads of users found in the cache.
@@ -77,6 +79,8 @@ pub(super) struct Counters {
     pub(super) compactions: AtomicU64,
     /// See [`Stats::moves`].
     pub(super) moves: AtomicU64,
+    /// See [`Stats::retries`].
+    pub(super) retries: AtomicU64,
     /// See [`Stats::stalls`].
     pub(super) stalls: AtomicU64,
 }
@@ -108,6 +112,7 @@ impl Counters {
             compaction_read_bytes: load(&self.compaction_read_bytes),
             compactions: load(&self.compactions),
             moves: load(&self.moves),
+            retries: load(&self.retries),
             stalls: load(&self.stalls),
             cache_hits: reads.cache_hits,
             cache_misses: reads.cache_misses,

@@ -124,6 +124,14 @@ impl Disk for SimDisk {
         self.life.act("list", dir, |p| p.tree.list(dir)).await
     }
 
+    async fn link(&self, from: &str, to: &str) -> DiskResult<()> {
+        self.life.wait_for_cache().await;
+        let work = |platter: &mut Platter| platter.tree.link(from, to);
+        self.life.act("link", from, work).await?;
+        self.life.tell(DiskEvent::Renamed).await;
+        Ok(())
+    }
+
     async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
         self.life.wait_for_cache().await;
         let work = |platter: &mut Platter| platter.tree.rename(from, to);

@@ -94,6 +94,12 @@ impl Tree {
         Ok(names)
     }
 
+    /// Gives the file `from` the second name `to`.
+    pub fn link(&mut self, from: &str, to: &str) -> Outcome<()> {
+        let file = self.file(from)?;
+        self.create(to, file)
+    }
+
     /// Gives the file `from` the name `to`.
     pub fn rename(&mut self, from: &str, to: &str) -> Outcome<()> {
         let file = Entry::File(self.file(from)?);

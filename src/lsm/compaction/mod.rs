@@ -92,6 +92,18 @@ pub(super) fn pick(situation: &Situation<'_>) -> Option<Choice> {
         .or_else(|| situation.sweep())
 }
 
+/// The lowest floor above this one at which there may be one more table to rewrite for what nobody
+/// can see any more; the largest number if there is none.
+pub(super) fn next_sweep(shape: &Shape<'_>, floor: Seq) -> Seq {
+    let tables = (1..LEVELS).flat_map(|level| shape.level(level));
+    tables
+        .map(|table| (table.properties.seq_max, table))
+        .filter(|(seq_max, table)| *seq_max > floor && is_wasteful(table, *seq_max))
+        .map(|(seq_max, _)| seq_max)
+        .min()
+        .unwrap_or(Seq::MAX)
+}
+
 /// How full each level is, in thousandths of what makes it due.
 pub(super) fn scores(shape: &Shape<'_>, options: &Options) -> Vec<u64> {
     let targets = Targets::of(shape, options);

@@ -1,6 +1,6 @@
 //! Writing the manifest.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
 use super::{
     super::{error::Result, names},
@@ -18,6 +18,7 @@ const GROWTH_FACTOR: u64 = 2;
 pub(in crate::lsm) struct Manifest {
     disk: Arc<dyn Disk>,
     dir: String,
+    /// What all edits say, those included of which it is not known whether they are durable.
     catalog: Catalog,
     epoch: u64,
     file: Arc<dyn File>,
@@ -26,6 +27,8 @@ pub(in crate::lsm) struct Manifest {
     /// Beyond this length it is rewritten.
     length_max: u64,
     edits_bytes_max: u64,
+    /// An operation on the file failed: nothing may be appended to it any more.
+    is_broken: bool,
 }
 
 impl Manifest {
@@ -38,46 +41,63 @@ impl Manifest {
         epoch: u64,
         edits_bytes_max: usize,
     ) -> Result<Manifest> {
-        let mut bytes = Vec::new();
-        put_header(&mut bytes, epoch);
-        let at = bytes.len() as u64;
-        put_frame(&mut bytes, epoch, at, 0, &catalog.to_edit().encode());
+        let bytes = beginning(&catalog, epoch);
         let file = replace(disk.as_ref(), dir, &bytes).await?;
-        let length = bytes.len() as u64;
-        let edits_bytes_max = edits_bytes_max as u64;
-        Ok(Manifest {
+        let mut manifest = Manifest {
             disk,
             dir: dir.to_owned(),
             catalog,
             epoch,
             file,
-            length,
-            length_max: length + edits_bytes_max.max(GROWTH_FACTOR * length),
-            edits_bytes_max,
-        })
+            length: 0,
+            length_max: 0,
+            edits_bytes_max: edits_bytes_max as u64,
+            is_broken: false,
+        };
+        manifest.begin(bytes.len() as u64);
+        Ok(manifest)
     }
 
-    /// Makes an edit durable. After an error it may or may not be so, and nothing more can be
-    /// appended.
+    /// Makes an edit durable. After an error it may or may not be so, and [`Self::rewrite`] must
+    /// succeed before anything else is appended.
     pub(in crate::lsm) async fn append(&mut self, edit: &Edit) -> Result<()> {
+        assert!(!self.is_broken, "nothing is appended behind a failure");
         let applied = self.catalog.apply(edit);
         assert_eq!(applied, Ok(()), "an edit fits what is there");
-        if self.length > self.length_max {
+        let done = match self.length > self.length_max {
             // The new file has the edit already.
-            return self.rewrite().await;
+            true => self.rewrite().await,
+            false => self.append_frames(&edit.encode()).await,
+        };
+        self.is_broken = done.is_err();
+        done
+    }
+
+    /// Puts a new file of the next epoch in the place of this one. It says all that was appended,
+    /// also what failed. May be tried again.
+    pub(in crate::lsm) async fn rewrite(&mut self) -> Result<()> {
+        self.epoch += 1;
+        let bytes = beginning(&self.catalog, self.epoch);
+        self.file = replace(self.disk.as_ref(), &self.dir, &bytes).await?;
+        self.begin(bytes.len() as u64);
+        self.is_broken = false;
+        Ok(())
+    }
+
+    /// A file of this length was begun.
+    fn begin(&mut self, length: u64) {
+        self.length = length;
+        self.length_max = length + self.edits_bytes_max.max(GROWTH_FACTOR * length);
+    }
+
+    /// The edit, and behind it the mark that it is durable.
+    async fn append_frames(&mut self, edit: &[u8]) -> Result<()> {
+        for payload in [edit, &[]] {
+            let mut frame = Vec::new();
+            put_frame(&mut frame, self.epoch, self.length, self.length, payload);
+            self.write(&frame).await?;
         }
-        let mut frame = Vec::new();
-        put_frame(
-            &mut frame,
-            self.epoch,
-            self.length,
-            self.length,
-            &edit.encode(),
-        );
-        self.write(&frame).await?;
-        let mut mark = Vec::new();
-        put_frame(&mut mark, self.epoch, self.length, self.length, &[]);
-        self.write(&mark).await
+        Ok(())
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -87,20 +107,28 @@ impl Manifest {
         self.length += bytes.len() as u64;
         Ok(())
     }
+}
 
-    async fn rewrite(&mut self) -> Result<()> {
-        let disk = Arc::clone(&self.disk);
-        let catalog = std::mem::take(&mut self.catalog);
-        let bytes_max = self.edits_bytes_max as usize;
-        *self = Manifest::create(disk, &self.dir, catalog, self.epoch + 1, bytes_max).await?;
-        Ok(())
-    }
+/// The bytes of a manifest that says what `catalog` says.
+pub(super) fn beginning(catalog: &Catalog, epoch: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_header(&mut bytes, epoch);
+    let at = bytes.len() as u64;
+    put_frame(&mut bytes, epoch, at, 0, &catalog.to_edit().encode());
+    bytes
 }
 
 /// Puts a file with these bytes, durably, in the place of the manifest.
 async fn replace(disk: &dyn Disk, dir: &str, bytes: &[u8]) -> Result<Arc<dyn File>> {
     let new = names::path(dir, names::MANIFEST_NEW);
-    let file = disk.create(&new).await?;
+    let file = match disk.create(&new).await {
+        // An earlier attempt failed: what it left is not trusted.
+        Err(error) if error.kind == ErrorKind::AlreadyExists => {
+            disk.remove(&new).await?;
+            disk.create(&new).await?
+        }
+        created => created?,
+    };
     file.append(bytes).await?;
     file.sync().await?;
     disk.rename(&new, &names::path(dir, names::MANIFEST))

@@ -28,7 +28,8 @@
 //! # Invariants
 //! 1. What an edit refers to is durable before the edit is written, names included.
 //! 2. An edit is acknowledged only after it and its mark are synced.
-//! 3. Nothing is appended to a file before its name is durable, nor after any error.
+//! 3. Nothing is appended to a file before its name is durable, nor after any error: then a new
+//!    file takes its place, which says everything, and nothing is acknowledged before.
 //! 4. A damaged byte before the last mark is an error; in the last mark it does no harm.
 //!
 //! # What is left out

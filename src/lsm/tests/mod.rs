@@ -5,4 +5,5 @@ mod behaviour;
 mod crash;
 mod damage;
 mod directory;
+mod faults;
 mod model;

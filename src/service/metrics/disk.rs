@@ -65,6 +65,9 @@ impl Disk for WatchedDisk {
     async fn list(&self, dir: &str) -> DiskResult<Vec<String>> {
         self.inner.list(dir).await
     }
+    async fn link(&self, from: &str, to: &str) -> DiskResult<()> {
+        self.inner.link(from, to).await
+    }
     async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
         self.inner.rename(from, to).await
     }
