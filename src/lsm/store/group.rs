@@ -53,11 +53,25 @@ pub(super) struct Done {
     pub(super) result: Result<()>,
 }
 
-/// The lead: a future that ends when the group is in the log and in memory. Dropped before, it
+/// The lead: a future that ends when a group is in the log and in memory. Dropped before, it
 /// leaves what it has begun to the next leader.
 pub(super) struct Lead<'a> {
     queue: &'a Queue,
-    begun: Option<InFlight>,
+    stage: Stage,
+}
+
+/// How far a leader has come.
+pub(super) enum Stage {
+    /// It has the log, and lets others run once before it takes what queues: those whose writes
+    /// have just been made are about to bring the next ones, and would else find the sync begun
+    /// that could have served them.
+    Gather(Box<Log>),
+    /// It has the log, and takes what queues.
+    Take(Box<Log>),
+    /// The group is on its way.
+    Work(InFlight),
+    /// It is done.
+    Over,
 }
 
 impl Pending {
@@ -117,10 +131,9 @@ impl Group {
 }
 
 impl<'a> Lead<'a> {
-    /// Leads on from what was begun.
-    pub(super) fn new(queue: &'a Queue, begun: InFlight) -> Self {
-        let begun = Some(begun);
-        Lead { queue, begun }
+    /// Leads on from there.
+    pub(super) fn new(queue: &'a Queue, stage: Stage) -> Self {
+        Lead { queue, stage }
     }
 }
 
@@ -128,10 +141,32 @@ impl Future for Lead<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let begun = self.begun.as_mut().expect("polled until it ends");
+        loop {
+            match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Gather(log) => {
+                    self.stage = Stage::Take(log);
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Stage::Take(log) => self.stage = Stage::Work(self.queue.take(log)),
+                Stage::Work(begun) => {
+                    self.stage = Stage::Work(begun);
+                    return self.work(context);
+                }
+                Stage::Over => panic!("a leader that was done is polled"),
+            }
+        }
+    }
+}
+
+impl Lead<'_> {
+    fn work(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Stage::Work(begun) = &mut self.stage else {
+            unreachable!("only called on the way")
+        };
         let done = ready!(begun.work.as_mut().poll(context));
         let group = Arc::clone(&begun.group);
-        self.begun = None;
+        self.stage = Stage::Over;
         self.queue.finish(&group, done);
         Poll::Ready(())
     }
@@ -139,10 +174,11 @@ impl Future for Lead<'_> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        match self.begun.take() {
-            Some(begun) if std::thread::panicking() => self.queue.panicked(&begun.group),
-            Some(begun) => self.queue.abandon(begun),
-            None => {}
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Work(begun) if std::thread::panicking() => self.queue.panicked(&begun.group),
+            Stage::Work(begun) => self.queue.abandon(begun),
+            Stage::Gather(log) | Stage::Take(log) => self.queue.put_back(log),
+            Stage::Over => {}
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     super::{db::Db, entry::Seq, error::LsmError, stats::Stats},
     batch::Writes,
     error::{Result, StoreError},
-    group::{Done, Group, InFlight, Lead, Pending},
+    group::{Done, Group, InFlight, Lead, Pending, Stage},
     log::Log,
     options::SyncMode,
     stats::StoreStats,
@@ -205,16 +205,34 @@ impl Queue {
     fn lead(&self) -> Option<Lead<'_>> {
         let mut state = self.state.lock();
         if let Some(begun) = state.abandoned.take() {
-            return Some(Lead::new(self, begun));
+            return Some(Lead::new(self, Stage::Work(begun)));
         }
         if state.pending.is_idle() {
             return None;
         }
         let log = state.log.take()?;
+        let stage = match self.sync {
+            SyncMode::Group => Stage::Gather(log),
+            SyncMode::EachWrite | SyncMode::None => Stage::Take(log),
+        };
+        Some(Lead::new(self, stage))
+    }
+
+    /// Called by a leader that is ready: it gets all that queues.
+    pub(super) fn take(&self, log: Box<Log>) -> InFlight {
+        let mut state = self.state.lock();
         let next = Pending::with(std::mem::take(&mut state.spare));
         let pending = std::mem::replace(&mut state.pending, next);
+        drop(state);
         self.room.notify_one();
-        Some(Lead::new(self, pending.begin(log)))
+        pending.begin(log)
+    }
+
+    /// Called when a leader is dropped that has taken nothing yet.
+    pub(super) fn put_back(&self, log: Box<Log>) {
+        let mut state = self.state.lock();
+        state.log = Some(log);
+        state.pending.group.changed.notify_one();
     }
 
     /// Called by a leader at the end of its work.

@@ -106,7 +106,7 @@ fn writers_that_meet_share_the_writes_of_the_log() {
     block_on(async {
         let disk = MemDisk::new();
         disk.slow_down();
-        for (sync, log_writes) in [(SyncMode::Group, 2), (SyncMode::EachWrite, 30)] {
+        for (sync, log_writes) in [(SyncMode::Group, 1), (SyncMode::EachWrite, 30)] {
             let store = open(&disk, sync).await.unwrap();
             let writers: Vec<_> = (0..30_u8)
                 .map(|key| {
@@ -138,8 +138,7 @@ fn a_group_that_is_full_makes_writers_wait() {
         for writer in writers {
             writer.await.unwrap().unwrap();
         }
-        // The first alone, then three at a time.
-        assert_eq!(store.stats().log_writes, 5);
+        assert_eq!(store.stats().log_writes, 4, "three at a time");
     });
 }
 
