@@ -15,6 +15,7 @@ use super::{
     shared::{Shared, guarded},
     source::{RunCursor, Source},
     table::Caching,
+    tombstones::RangeTombstones,
     trouble::{Attempts, Worker},
     version::{LEVELS, Version},
 };
@@ -113,11 +114,13 @@ fn spawn_part(
 /// Merges what the inputs have of the keys of a part.
 async fn merge_part(shared: &Shared, job: &Job, part: &Part) -> Result<Vec<Arc<LiveTable>>> {
     let mut merge = Merge::new(sources(&job.inputs, part).await?);
-    let mut retention = Retention::new(shared.floor(), job.choice.is_bottom);
+    let tombstones = tombstones(&job.inputs, part).await?;
+    let mut retention = Retention::new(shared.floor(), job.choice.is_bottom, tombstones);
     let table_bytes = shared.files.options().table_bytes;
     let level = job.choice.output_level;
     let mut outputs = Outputs::new(Arc::clone(&shared.files), level, table_bytes);
     outputs.watch(job.grandparents());
+    outputs.cover(retention.tombstones());
     let mut pace = Pace::new(Some(&shared.compaction_rate));
     while let Some(entry) = merge.entry().filter(|entry| !part.is_beyond(entry.key)) {
         let bytes = entry.bytes();
@@ -130,6 +133,17 @@ async fn merge_part(shared: &Shared, job: &Job, part: &Part) -> Result<Vec<Arc<L
         }
     }
     outputs.finish().await
+}
+
+/// What the range tombstones of the inputs say of the keys of a part.
+async fn tombstones(inputs: &Version, part: &Part) -> Result<RangeTombstones> {
+    let mut sets = Vec::new();
+    for table in (0..LEVELS).flat_map(|level| inputs.tombstoned(level)) {
+        sets.push(table.tombstones().await?);
+    }
+    let start: &[u8] = part.start.as_deref().unwrap_or_default();
+    let all = RangeTombstones::merge(sets.iter().map(Arc::as_ref));
+    Ok(all.clip(start, part.end.as_deref()))
 }
 
 /// Cursors over the tables to merge, from new to old, on the first version of the part.

@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    batch::Batch,
-    entry::{Entry, SEQ_MAX, Seq},
+    batch::{Batch, Mutation},
+    entry::{SEQ_MAX, Seq},
     error::{LsmError, Result},
     ingest::Ingest,
     open::open,
@@ -57,24 +57,17 @@ impl Db {
     }
 
     /// Adds the versions of a batch to the active memtable, where they are visible at once and
-    /// durable after a freeze and a flush. Of one key the numbers must not decrease; a version
-    /// that is written again replaces the earlier. Panics if somebody else is writing.
+    /// durable after a freeze and a flush. Of one key the numbers must not decrease, where a range
+    /// that is deleted counts as a write to each of its keys; a version that is written again
+    /// replaces the earlier. Panics if somebody else is writing.
     pub fn write(&self, batch: &Batch) {
-        let mut writer = self.shared.writer();
-        batch.entries().for_each(|entry| writer.insert(entry));
-        let bytes = batch.bytes() as u64;
-        let counter = &self.shared.counters.user_bytes;
-        counter.fetch_add(bytes, Ordering::Relaxed);
+        self.apply(batch.mutations());
     }
 
-    /// As [`Self::write`], versions one by one. Answers whether the memtable is then full.
-    pub(super) fn insert<'a>(&self, entries: impl Iterator<Item = Entry<'a>>) -> bool {
+    /// As [`Self::write`], one by one. Answers whether the memtable is then full.
+    pub(super) fn apply<'a>(&self, mutations: impl Iterator<Item = Mutation<'a>>) -> bool {
         let mut writer = self.shared.writer();
-        let mut bytes = 0;
-        for entry in entries {
-            bytes += entry.key.len() + entry.value.map_or(0, <[u8]>::len);
-            writer.insert(entry);
-        }
+        let bytes: usize = mutations.map(|mutation| writer.apply(mutation)).sum();
         let counter = &self.shared.counters.user_bytes;
         counter.fetch_add(bytes as u64, Ordering::Relaxed);
         writer.bytes() >= self.shared.files.options().memtable_bytes

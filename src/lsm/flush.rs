@@ -10,6 +10,7 @@ use super::{
     retain::Retention,
     shared::Shared,
     state::{Frozen, SuperVersion},
+    tombstones::RangeTombstones,
     trouble::{Attempts, Worker},
 };
 
@@ -39,9 +40,12 @@ fn is_due(current: &SuperVersion, shared: &Shared) -> bool {
 
 /// One memtable becomes one table, and its note the durable one, at once.
 async fn flush(shared: &Shared, frozen: &Frozen, generation: u64) -> Result<()> {
-    let mut outputs = Outputs::new(Arc::clone(&shared.files), 0, usize::MAX);
+    let sets = frozen.memtable.tombstones().sets();
+    let tombstones = RangeTombstones::merge(sets.iter().map(Arc::as_ref));
     // There may be older versions in the tables.
-    let mut retention = Retention::new(shared.floor(), false);
+    let mut retention = Retention::new(shared.floor(), false, tombstones);
+    let mut outputs = Outputs::new(Arc::clone(&shared.files), 0, usize::MAX);
+    outputs.cover(retention.tombstones());
     let mut cursor = frozen.memtable.first();
     // No rate: writers wait for it.
     let mut pace = Pace::new(None);

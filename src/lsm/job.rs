@@ -36,7 +36,7 @@ pub(super) struct Job {
     pub(super) inputs: Arc<Version>,
     /// The generation of the tables.
     pub(super) generation: u64,
-    /// The last key and the bytes of each table below its output.
+    /// The first key behind each table below its output, and its bytes.
     grandparents: Vec<(Bytes, u64)>,
 }
 
@@ -92,7 +92,7 @@ fn grandparents(version: &Version, choice: &Choice) -> Vec<(Bytes, u64)> {
     };
     tables
         .iter()
-        .map(|table| (table.info().properties.largest.clone(), table.info().bytes))
-        .filter(|(largest, _)| *largest >= choice.claim.smallest)
+        .map(|table| (table.info().properties.end.clone(), table.info().bytes))
+        .filter(|(end, _)| *end > choice.claim.smallest)
         .collect()
 }

@@ -9,8 +9,10 @@ use std::sync::{
 use bytes::Bytes;
 
 use super::{
+    batch::Mutation,
     entry::{Entry, Seq},
     skiplist::{Cursor, SkipList, Writer, skip_list},
+    tombstones::MemoryTombstones,
 };
 use crate::rng::Rng;
 
@@ -26,7 +28,9 @@ const CHUNK_BYTES_MAX: usize = 1 << 20;
 /// What readers hold of a memtable.
 pub(super) struct Memtable {
     list: SkipList,
+    /// The memory of the versions.
     bytes: AtomicUsize,
+    tombstones: MemoryTombstones,
     /// Counts the memtables of a database since it was opened.
     number: u64,
 }
@@ -49,6 +53,7 @@ impl Memtable {
         let memtable = Arc::new(Memtable {
             list,
             bytes: AtomicUsize::new(0),
+            tombstones: MemoryTombstones::default(),
             number,
         });
         let writer = MemtableWriter {
@@ -58,7 +63,7 @@ impl Memtable {
         (writer, memtable)
     }
 
-    /// The newest version of `key` at or below `at`.
+    /// The newest version of `key` at or below `at`, whatever range tombstones say.
     pub(super) fn get(&self, key: &[u8], at: Seq) -> Option<Hit> {
         self.list.get(key, at, |entry| {
             (entry.seq, entry.value.map(Bytes::copy_from_slice))
@@ -75,9 +80,14 @@ impl Memtable {
         self.list.first()
     }
 
-    /// The memory that its versions take.
+    /// Its range tombstones.
+    pub(super) fn tombstones(&self) -> &MemoryTombstones {
+        &self.tombstones
+    }
+
+    /// The memory that its versions and range tombstones take.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed) + self.tombstones.bytes()
     }
 
     /// Its number among the memtables of this database since it was opened.
@@ -87,6 +97,21 @@ impl Memtable {
 }
 
 impl MemtableWriter {
+    /// Adds what is written, and returns the bytes of its keys and value.
+    pub(super) fn apply(&mut self, mutation: Mutation<'_>) -> usize {
+        match mutation {
+            Mutation::Version(entry) => {
+                self.insert(entry);
+                entry.bytes()
+            }
+            Mutation::DeleteRange(range) => {
+                let tombstones = &self.memtable.tombstones;
+                tombstones.insert(range.start, range.end, range.seq);
+                range.start.len() + range.end.len()
+            }
+        }
+    }
+
     /// Adds a version. One that equals another in key and number hides it.
     pub(super) fn insert(&mut self, entry: Entry<'_>) {
         let bytes = self.list.insert(entry);

@@ -16,8 +16,10 @@
 //! A reader takes the present super-version (`state`), one pointer to all memtables and tables, and
 //! keeps it as long as it needs. It looks into the active memtable, the frozen ones from new to old,
 //! level 0 from new to old, and the levels below downwards; the first place that has a version it
-//! may see has the newest one. Ranges and snapshots merge all these places into one order (`merge`). Nobody waits
-//! for anybody: writers add to lists, and flush and compaction swap the pointer.
+//! may see has the newest one, unless a range tombstone that was met so far hides it (`tombstones`).
+//! Ranges and snapshots merge all these places into one order (`merge`), and ask what covers
+//! their keys (`cover`). Nobody waits for anybody: writers add to lists, and flush and compaction
+//! swap the pointer.
 //!
 //! # Who may change what
 //! A few tasks work in the background: a flush and some compactions that do not touch each other's
@@ -31,7 +33,9 @@
 //! 2. Of one key, every version in a memtable is at least as new as all in older memtables; those
 //!    are newer than level 0, a table of level 0 newer than the tables before it, and a level newer
 //!    than those below. Of two versions with equal numbers the one in the newer place counts.
-//! 3. All versions of one key in a level below 0 are in one table.
+//!    A range that is deleted counts as a write to each of its keys.
+//! 3. All that a level below 0 has of one key is in one table: its versions, and the range
+//!    tombstones that cover it.
 //! 4. A flush and its note become durable together, and in the order of freezing.
 //! 5. A reader sees what it began with until it ends, and its files stay until then.
 //! 6. What an edit of the manifest refers to is durable before it, names included; readers see a
@@ -54,6 +58,7 @@ mod commit;
 mod compact;
 mod compaction;
 mod compression;
+mod cover;
 mod db;
 mod entry;
 mod error;
@@ -83,11 +88,12 @@ mod stats;
 mod store;
 mod sync;
 mod table;
+mod tombstones;
 mod trouble;
 mod version;
 mod view;
 
-pub use batch::Batch;
+pub use batch::{Batch, RangeDelete};
 pub use compression::Compression;
 pub use db::Db;
 pub use entry::{Entry, SEQ_MAX, Seq};

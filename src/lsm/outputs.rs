@@ -1,6 +1,7 @@
-//! Writing sorted versions into as many tables as they need.
+//! Writing sorted versions, and the range tombstones that cover them, into as many tables as they
+//! need.
 
-use std::{mem, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use super::{
     entry::Entry,
@@ -9,6 +10,7 @@ use super::{
     garbage::LiveTable,
     grandparents::Grandparents,
     table::{TableBuilder, TableInfo},
+    tombstones::{Fragment, RangeTombstones},
 };
 
 /// Tables in the making. Dropped before the end, it leaves their files to the collector of garbage.
@@ -20,6 +22,8 @@ pub(super) struct Outputs {
     table_bytes: usize,
     /// A table is also closed when it overlaps too much of these.
     grandparents: Grandparents,
+    /// Range tombstones that begin behind everything that was added.
+    ahead: VecDeque<Fragment>,
     builder: Option<TableBuilder>,
     finished: Vec<TableInfo>,
     /// The ids of all files that were begun.
@@ -34,6 +38,7 @@ impl Outputs {
             level,
             table_bytes,
             grandparents: Grandparents::default(),
+            ahead: VecDeque::new(),
             builder: None,
             finished: Vec::new(),
             begun: Vec::new(),
@@ -45,24 +50,29 @@ impl Outputs {
         self.grandparents = grandparents;
     }
 
+    /// Takes range tombstones along: all of them come into the tables, among the versions that are
+    /// added from now on.
+    pub(super) fn cover(&mut self, tombstones: RangeTombstones) {
+        assert!(self.begun.is_empty(), "range tombstones come first");
+        self.ahead = tombstones.into_fragments().into();
+    }
+
     /// Adds a version, which must stand behind all that were added.
     pub(super) async fn add(&mut self, entry: Entry<'_>) -> Result<()> {
+        self.begin_fragments(Some(entry.key)).await?;
         self.cut_before(entry.key).await?;
-        let builder = match &mut self.builder {
-            Some(builder) => builder,
-            none => {
-                let id = self.files.take_id();
-                self.begun.push(id);
-                none.insert(self.files.create(id, self.level).await?)
-            }
-        };
+        // It begins there, or was cut off there just now.
+        let next = self.ahead.pop_front_if(|next| next.start == entry.key);
+        let builder = self.builder().await?;
+        next.into_iter().for_each(|next| builder.cover(next));
         builder.add(entry);
         builder.drain().await
     }
 
     /// Makes all tables durable, names included.
     pub(super) async fn finish(mut self) -> Result<Vec<Arc<LiveTable>>> {
-        self.cut().await?;
+        self.begin_fragments(None).await?;
+        self.cut(None).await?;
         if self.finished.is_empty() {
             return Ok(Vec::new());
         }
@@ -79,6 +89,29 @@ impl Outputs {
         tables.iter().map(|table| table.info().bytes).sum()
     }
 
+    /// Adds the range tombstones that begin before a key, or all.
+    async fn begin_fragments(&mut self, key: Option<&[u8]>) -> Result<()> {
+        let is_due = |next: &mut Fragment| key.is_none_or(|key| &next.start[..] < key);
+        while let Some(next) = self.ahead.pop_front_if(is_due) {
+            // Those that were added end before this one begins: nothing is cut off them.
+            self.cut_before(&next.start).await?;
+            self.builder().await?.cover(next);
+        }
+        Ok(())
+    }
+
+    /// The table in the making, begun if there is none.
+    async fn builder(&mut self) -> Result<&mut TableBuilder> {
+        match &mut self.builder {
+            Some(builder) => Ok(builder),
+            none => {
+                let id = self.files.take_id();
+                self.begun.push(id);
+                Ok(none.insert(self.files.create(id, self.level).await?))
+            }
+        }
+    }
+
     /// Closes the table if it is full, but never between versions of one key: whoever looks for
     /// a key looks into one table of a level.
     async fn cut_before(&mut self, key: &[u8]) -> Result<()> {
@@ -87,13 +120,16 @@ impl Outputs {
             (is_enough || builder.bytes() >= self.table_bytes) && !builder.ends_with(key)
         };
         match self.builder.as_ref().is_some_and(is_full) {
-            true => self.cut().await,
+            true => self.cut(Some(key)).await,
             false => Ok(()),
         }
     }
 
-    async fn cut(&mut self) -> Result<()> {
-        if let Some(builder) = self.builder.take() {
+    /// Closes the table. What its range tombstones say of keys from `next` on goes into the next.
+    async fn cut(&mut self, next: Option<&[u8]>) -> Result<()> {
+        if let Some(mut builder) = self.builder.take() {
+            let cut = next.and_then(|next| builder.uncover(next));
+            cut.into_iter().for_each(|cut| self.ahead.push_front(cut));
             self.finished.push(builder.finish().await?);
             self.grandparents.restart();
         }
@@ -106,3 +142,6 @@ impl Drop for Outputs {
         self.files.discard(mem::take(&mut self.begun));
     }
 }
+
+#[cfg(test)]
+mod tests;

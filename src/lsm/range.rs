@@ -5,6 +5,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use super::{
+    cover::Cover,
     entry::Seq,
     error::{LsmError, Result},
     merge::Merge,
@@ -42,7 +43,7 @@ enum Progress {
     /// Nothing was read yet.
     Begun,
     /// On the way.
-    Reading(Box<Merge>),
+    Reading(Box<(Merge, Cover)>),
     /// A read failed, and so will all that follow.
     Failed(LsmError),
 }
@@ -74,11 +75,12 @@ impl Range {
         let end = self.end.as_ref().map(Vec::as_slice);
         if let Progress::Begun = self.progress {
             let start = self.start.as_ref().map(Vec::as_slice);
+            let cover = self.view.cover();
             let merge = self.view.merge(start, end, Caching::Fill).await?;
-            self.progress = Progress::Reading(Box::new(merge));
+            self.progress = Progress::Reading(Box::new((merge, cover)));
         }
-        let merge = match &mut self.progress {
-            Progress::Reading(merge) => merge,
+        let (merge, cover) = match &mut self.progress {
+            Progress::Reading(reading) => &mut **reading,
             Progress::Failed(error) => return Err(error.clone()),
             Progress::Begun => unreachable!("the range has begun to read"),
         };
@@ -92,7 +94,9 @@ impl Range {
                 self.key.extend_from_slice(entry.key);
                 self.has_key = true;
                 let seq = entry.seq;
-                if let Some(value) = merge.value() {
+                let covering = cover.newest(&self.key, self.at).await?;
+                let value = merge.value();
+                if let Some(value) = value.filter(|_| covering.is_none_or(|number| number <= seq)) {
                     let key = Bytes::copy_from_slice(&self.key);
                     return Ok(Some((key, Found { seq, value })));
                 }

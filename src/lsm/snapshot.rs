@@ -5,6 +5,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use super::{
+    cover::Cover,
     entry::Seq,
     error::{LsmError, Result},
     merge::Merge,
@@ -23,10 +24,11 @@ pub struct Snapshot {
 pub type OwnedEntry = (Bytes, Seq, Option<Bytes>);
 
 /// Goes through all versions of all keys, tombstones included: keys ascending, of one key the
-/// newest first.
+/// newest first. A range tombstone appears as a tombstone in front of every value that it hides
+/// and nothing newer hides already, which says the same to readers at every number.
 pub struct Entries {
     view: View,
-    merge: Option<Box<Merge>>,
+    reading: Option<Box<(Merge, Cover)>>,
     failure: Option<LsmError>,
     /// The version handed out last: older sources may have it too.
     last: Option<(Bytes, Seq)>,
@@ -42,7 +44,7 @@ impl Snapshot {
     pub fn entries(&self) -> Entries {
         Entries {
             view: self.view.clone(),
-            merge: None,
+            reading: None,
             failure: None,
             last: None,
         }
@@ -61,23 +63,34 @@ impl Entries {
     }
 
     async fn find_next(&mut self) -> Result<Option<OwnedEntry>> {
-        let merge = match &mut self.merge {
-            Some(merge) => merge,
+        let (merge, cover) = match &mut self.reading {
+            Some(reading) => &mut **reading,
             none => {
+                let cover = self.view.cover();
                 let all = (Bound::Unbounded, Bound::Unbounded);
                 let all = self.view.merge(all.0, all.1, Caching::Pass);
-                none.insert(Box::new(all.await?))
+                none.insert(Box::new((all.await?, cover)))
             }
         };
         while let Some(entry) = merge.entry() {
-            let is_repeated = |(key, seq): &(Bytes, Seq)| key == entry.key && *seq == entry.seq;
-            if self.last.as_ref().is_some_and(is_repeated) {
+            let newer = self.last.as_ref().filter(|(key, _)| key == entry.key);
+            let newer = newer.map(|(_, seq)| *seq);
+            if newer == Some(entry.seq) {
                 merge.advance().await?;
                 continue;
             }
-            let (key, seq) = (Bytes::copy_from_slice(entry.key), entry.seq);
+            let key = Bytes::copy_from_slice(entry.key);
+            let hiding = match entry.value {
+                Some(_) => cover.oldest_above(&key, entry.seq).await?,
+                None => None,
+            };
+            let hiding = hiding.filter(|seq| newer.is_none_or(|newer| *seq < newer));
+            let (seq, value) = match hiding {
+                Some(seq) => (seq, None),
+                None => (entry.seq, merge.value()),
+            };
             self.last = Some((key.clone(), seq));
-            return Ok(Some((key, seq, merge.value())));
+            return Ok(Some((key, seq, value)));
         }
         Ok(None)
     }

@@ -100,10 +100,10 @@ impl RunCursor {
         self.leave_if_done().await
     }
 
-    /// Moves on to the next table if the current one has no more versions.
+    /// Moves on to the next table with versions if the current one has no more.
     async fn leave_if_done(&mut self) -> Result<()> {
         let is_done = |cursor: &TableCursor| cursor.entry().is_none();
-        if self.cursor.as_ref().is_some_and(is_done) {
+        while self.cursor.as_ref().is_some_and(is_done) {
             self.tables.start += 1;
             // A reader who has come so far will hardly want all this soon again.
             self.caching = Caching::Pass;
@@ -112,7 +112,7 @@ impl RunCursor {
         Ok(())
     }
 
-    /// Stands on the first version of the first table, of which every table has one.
+    /// Stands on the first version of the first table, or behind the last if it has none.
     async fn enter(&mut self) -> Result<()> {
         self.cursor = match self.version.level(self.level)[self.tables.clone()].first() {
             Some(table) => Some(TableCursor::first(table, self.caching).await?),

@@ -42,15 +42,20 @@ pub(super) struct Current(
 );
 
 impl SuperVersion {
-    /// The newest version of `key` at or below `at`.
+    /// The newest version of `key` at or below `at`, unless a range tombstone hides it.
     pub(super) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
-        // Versions of a key are written in their order: the newest place that has one has the one.
+        // Versions of a key are written in their order: the newest place that has one has the one,
+        // and no older place has a range tombstone that hides it.
         let frozen = self.frozen.iter().rev().map(|frozen| &frozen.memtable);
-        let mut memtables = std::iter::once(&self.active).chain(frozen);
-        match memtables.find_map(|memtable| memtable.get(key, at)) {
-            Some(hit) => Ok(Some(hit)),
-            None => self.version.get(key, at).await,
+        let mut hidden_below = 0;
+        for memtable in std::iter::once(&self.active).chain(frozen) {
+            let covering = memtable.tombstones().newest(key, at);
+            hidden_below = hidden_below.max(covering.unwrap_or(0));
+            if let Some(hit) = memtable.get(key, at) {
+                return Ok(Some(hit).filter(|(seq, _)| *seq >= hidden_below));
+            }
         }
+        self.version.get(key, at, hidden_below).await
     }
 }
 

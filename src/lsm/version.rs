@@ -20,12 +20,19 @@ pub(super) struct Version {
     /// Level 0 holds flushed memtables, the newest first, whose keys overlap. In each level below,
     /// the tables' ranges of keys do not overlap, and the tables stand in their order.
     levels: [Vec<Arc<LiveTable>>; LEVELS],
+    /// Those with range tombstones, in the same order.
+    tombstoned: [Vec<Arc<LiveTable>>; LEVELS],
 }
 
 impl Version {
     /// The tables of a level, in its order.
     pub(super) fn level(&self, level: usize) -> &[Arc<LiveTable>] {
         &self.levels[level]
+    }
+
+    /// The tables of a level that have range tombstones, in its order.
+    pub(super) fn tombstoned(&self, level: usize) -> &[Arc<LiveTable>] {
+        &self.tombstoned[level]
     }
 
     /// All tables.
@@ -42,7 +49,11 @@ impl Version {
         for (level, table) in added {
             levels[*level].push(Arc::clone(table));
         }
-        let version = Version { levels }.sorted();
+        let version = Version {
+            levels,
+            ..Version::default()
+        }
+        .sorted();
         assert!(version.is_ordered(), "tables of one level do not overlap");
         version
     }
@@ -56,18 +67,32 @@ impl Version {
         Some(version.sorted()).filter(Version::is_ordered)
     }
 
-    /// The newest version of `key` at or below `at` in any table.
-    pub(super) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
+    /// The newest version of `key` at or below `at` in any table, unless its number is below
+    /// `hidden_below`, or a range tombstone hides it.
+    pub(super) async fn get(
+        &self,
+        key: &[u8],
+        at: Seq,
+        mut hidden_below: Seq,
+    ) -> Result<Option<Hit>> {
         let level0 = self.levels[0].iter().filter(|table| covers(table, key));
         let below = self.levels[1..].iter().filter_map(|tables| {
-            let place = tables.partition_point(|table| table.info().properties.largest < key);
+            let place = tables.partition_point(|table| ends_before(table, key));
             tables.get(place).filter(|table| covers(table, key))
         });
         // From new to old: whoever has the key has its newest version, save those above `at`,
         // which the places before would have had as well.
         for table in level0.chain(below) {
+            let properties = &table.info().properties;
+            if properties.seq_max < hidden_below {
+                continue;
+            }
+            if properties.range_tombstones > 0 {
+                let covering = table.tombstones().await?.newest(key, at);
+                hidden_below = hidden_below.max(covering.unwrap_or(0));
+            }
             if let Some(hit) = table.get(key, at).await? {
-                return Ok(Some(hit));
+                return Ok(Some(hit).filter(|(seq, _)| *seq >= hidden_below));
             }
         }
         Ok(None)
@@ -76,7 +101,7 @@ impl Version {
     /// The tables of a run without those whose keys are all before `key`.
     pub(super) fn skip_before(&self, level: usize, run: Range<usize>, key: &[u8]) -> Range<usize> {
         let tables = &self.levels[level][run.clone()];
-        let before = tables.partition_point(|table| table.info().properties.largest < key);
+        let before = tables.partition_point(|table| ends_before(table, key));
         run.start + before..run.end
     }
 
@@ -106,12 +131,16 @@ impl Version {
                     .cmp(&b.info().properties.smallest)
             });
         }
+        for (level, tables) in self.levels.iter().enumerate() {
+            let has_some = |table: &&Arc<LiveTable>| table.info().properties.range_tombstones > 0;
+            self.tombstoned[level] = tables.iter().filter(has_some).cloned().collect();
+        }
         self
     }
 
     fn is_ordered(&self) -> bool {
         let disjoint = |pair: &[Arc<LiveTable>]| {
-            pair[0].info().properties.largest < pair[1].info().properties.smallest
+            pair[0].info().properties.end <= pair[1].info().properties.smallest
         };
         let mut below = self.levels[1..].iter();
         below.all(|tables| tables.windows(2).all(disjoint))
@@ -124,6 +153,10 @@ fn infos(tables: &[Arc<LiveTable>]) -> Vec<&TableInfo> {
 
 /// Whether a key lies in the table's range.
 fn covers(table: &LiveTable, key: &[u8]) -> bool {
-    let info = table.info();
-    (&info.properties.smallest as &Bytes) <= key && key <= &info.properties.largest[..]
+    (&table.info().properties.smallest as &Bytes) <= key && !ends_before(table, key)
+}
+
+/// Whether a key lies behind the table's range.
+fn ends_before(table: &LiveTable, key: &[u8]) -> bool {
+    table.info().properties.ends_before(key)
 }

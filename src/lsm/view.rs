@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    cover::Cover,
     entry::Seq,
     error::Result,
     memtable::Memtable,
@@ -43,7 +44,14 @@ impl View {
         }
     }
 
-    /// A cursor over all versions of all keys from `start` on. Tables that lie beyond `end` are
+    /// The range tombstones there are now.
+    pub(super) fn cover(&self) -> Cover {
+        let memtables = self.memtables.iter();
+        let memory = memtables.flat_map(|memtable| memtable.tombstones().sets());
+        Cover::new(memory.collect(), Arc::clone(&self.version))
+    }
+
+    /// A cursor over all versions of all keys from `start` on, whatever range tombstones say. Tables that lie beyond `end` are
     /// left out, but versions beyond it may come by.
     pub(super) async fn merge(
         &self,

@@ -52,6 +52,15 @@ struct Placed {
 }
 
 impl Block {
+    /// A block without entries, in which there is nothing to be searched.
+    pub(super) fn empty() -> Block {
+        Block {
+            bytes: Bytes::new(),
+            entries_end: 0,
+            restarts: 0,
+        }
+    }
+
     /// Looks at the end of a payload to find where its entries are.
     pub(super) fn new(bytes: Bytes) -> Result<Block, DecodeError> {
         let error = |what| DecodeError { what, offset: 0 };

@@ -15,8 +15,8 @@ pub(in crate::lsm) struct Claim {
     pub(in crate::lsm) levels: RangeInclusive<usize>,
     /// The first key of all tables that are merged.
     pub(in crate::lsm) smallest: Bytes,
-    /// The last one.
-    pub(in crate::lsm) largest: Bytes,
+    /// The first key behind all of them.
+    pub(in crate::lsm) end: Bytes,
 }
 
 impl Claim {
@@ -24,11 +24,11 @@ impl Claim {
     pub(super) fn conflicts(&self, other: &Claim) -> bool {
         let levels =
             self.levels.start() <= other.levels.end() && other.levels.start() <= self.levels.end();
-        levels && self.touches(&other.smallest, &other.largest)
+        levels && self.touches(&other.smallest, &other.end)
     }
 
-    /// Whether it has keys from `smallest` to `largest`, both included.
-    pub(super) fn touches(&self, smallest: &[u8], largest: &[u8]) -> bool {
-        self.smallest <= largest && smallest <= &self.largest[..]
+    /// Whether it has keys from `smallest` on and before `end`.
+    pub(super) fn touches(&self, smallest: &[u8], end: &[u8]) -> bool {
+        self.smallest < end && smallest < &self.end[..]
     }
 }

@@ -26,12 +26,12 @@ pub(super) fn groups(shape: &Shape<'_>) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut end: &[u8] = &[];
     for table in by_key {
-        let (smallest, largest) = keys(tables[table]);
+        let (smallest, table_end) = keys(tables[table]);
         match groups.last_mut() {
-            Some(group) if smallest[..] <= *end => group.push(table),
+            Some(group) if smallest[..] < *end => group.push(table),
             _ => groups.push(vec![table]),
         }
-        end = end.max(largest);
+        end = end.max(table_end);
     }
     groups.iter_mut().for_each(|group| group.sort_unstable());
     groups
@@ -44,7 +44,7 @@ fn first_in_the_way(
     inputs: &[(usize, Range<usize>)],
     base: usize,
 ) -> Option<usize> {
-    let (smallest, largest) = bounds(shape, inputs)?;
-    let is_in_the_way = |level: &usize| !shape.overlap(*level, &smallest, &largest).is_empty();
+    let (smallest, end) = bounds(shape, inputs)?;
+    let is_in_the_way = |level: &usize| !shape.overlap(*level, &smallest, &end).is_empty();
     Some((1..base).find(is_in_the_way).unwrap_or(base))
 }

@@ -121,8 +121,8 @@ impl Situation<'_> {
             .filter(|claim| *claim.levels.start() == level)
             .collect();
         let is_free = |table: &&&TableInfo| {
-            let (smallest, largest) = keys(table);
-            !leaving.iter().any(|claim| claim.touches(smallest, largest))
+            let (smallest, end) = keys(table);
+            !leaving.iter().any(|claim| claim.touches(smallest, end))
         };
         let free = self.shape.level(level).iter().filter(is_free);
         match level {
@@ -136,8 +136,8 @@ impl Situation<'_> {
         let tables = self.shape.level(level);
         // What must be rewritten below for each thousand bytes that go down.
         let cost = |table: &TableInfo| {
-            let (smallest, largest) = keys(table);
-            let below = self.shape.overlap_bytes(level + 1, smallest, largest);
+            let (smallest, end) = keys(table);
+            let below = self.shape.overlap_bytes(level + 1, smallest, end);
             below.saturating_mul(1000) / table.bytes.max(1)
         };
         let mut by_cost: Vec<usize> = (0..tables.len()).collect();
@@ -178,28 +178,24 @@ impl Situation<'_> {
         output_level: usize,
     ) -> Option<Choice> {
         let shape = &self.shape;
-        let (mut smallest, mut largest) = bounds(shape, &inputs)?;
+        let (mut smallest, mut end) = bounds(shape, &inputs)?;
         let upper_level = inputs.first()?.0;
         if output_level != upper_level {
-            let below = shape.overlap(output_level, &smallest, &largest);
+            let below = shape.overlap(output_level, &smallest, &end);
             if !below.is_empty() {
                 inputs.push((output_level, below));
-                (smallest, largest) = bounds(shape, &inputs)?;
+                (smallest, end) = bounds(shape, &inputs)?;
             }
         }
         let claim = Claim {
             levels: upper_level..=output_level,
             smallest,
-            largest,
+            end,
         };
         if self.running.iter().any(|running| running.conflicts(&claim)) {
             return None;
         }
-        let overlaps = |level| {
-            !shape
-                .overlap(level, &claim.smallest, &claim.largest)
-                .is_empty()
-        };
+        let overlaps = |level| !shape.overlap(level, &claim.smallest, &claim.end).is_empty();
         Some(Choice {
             is_bottom: !(output_level + 1..LEVELS).any(overlaps),
             is_move: output_level != upper_level && self.may_move(&inputs, output_level),
@@ -221,35 +217,33 @@ impl Situation<'_> {
         if compression(*level) != compression(output_level) {
             return false;
         }
-        let (smallest, largest) = keys(table);
-        let below = self
-            .shape
-            .overlap_bytes(output_level + 1, smallest, largest);
+        let (smallest, end) = keys(table);
+        let below = self.shape.overlap_bytes(output_level + 1, smallest, end);
         below <= GRANDPARENTS_FACTOR * self.options.table_bytes as u64
     }
 }
 
-/// The first and last key of a table.
+/// The first key of a table, and the first one behind all of it.
 fn keys(table: &TableInfo) -> (&Bytes, &Bytes) {
-    (&table.properties.smallest, &table.properties.largest)
+    (&table.properties.smallest, &table.properties.end)
 }
 
-/// The first and last key of some tables; none of no tables.
+/// The first key of some tables, and the first one behind all of them; none of no tables.
 fn bounds(shape: &Shape<'_>, inputs: &[(usize, Range<usize>)]) -> Option<(Bytes, Bytes)> {
     let tables = || {
         let inputs = inputs.iter();
         inputs.flat_map(|(level, tables)| &shape.level(*level)[tables.clone()])
     };
     let smallest = tables().map(|table| &table.properties.smallest).min()?;
-    let largest = tables().map(|table| &table.properties.largest).max()?;
-    Some((smallest.clone(), largest.clone()))
+    let end = tables().map(|table| &table.properties.end).max()?;
+    Some((smallest.clone(), end.clone()))
 }
 
-/// Whether at least half of a table's versions are out of everybody's sight: older than another
-/// one of their key, or tombstones, and no reader looks so far back.
+/// Whether about half of what a table has is out of everybody's sight: versions older than another
+/// one of their key, and tombstones, and no reader looks so far back.
 fn is_wasteful(table: &TableInfo, floor: Seq) -> bool {
     let properties = &table.properties;
     let hidden = properties.entries.saturating_sub(properties.keys);
-    let waste = hidden + properties.tombstones;
+    let waste = hidden + properties.tombstones + properties.range_tombstones;
     waste > 0 && 2 * waste >= properties.entries && properties.seq_max <= floor
 }

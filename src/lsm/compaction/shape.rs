@@ -25,19 +25,19 @@ impl<'a> Shape<'a> {
         bytes(&self.levels[level])
     }
 
-    /// Which tables of a level below 0 have keys from `smallest` to `largest`, both included.
-    pub(super) fn overlap(&self, level: usize, smallest: &[u8], largest: &[u8]) -> Range<usize> {
+    /// Which tables of a level below 0 have keys from `smallest` on and before `end`.
+    pub(super) fn overlap(&self, level: usize, smallest: &[u8], end: &[u8]) -> Range<usize> {
         assert!(level > 0, "level 0 has no order of keys");
         let tables = &self.levels[level];
-        let from = tables.partition_point(|table| table.properties.largest < smallest);
-        let to = tables.partition_point(|table| table.properties.smallest <= largest);
+        let from = tables.partition_point(|table| table.properties.ends_before(smallest));
+        let to = tables.partition_point(|table| table.properties.smallest < end);
         from..to.max(from)
     }
 
     /// The bytes of the tables of a level that overlap these keys; 0 behind the last level.
-    pub(super) fn overlap_bytes(&self, level: usize, smallest: &[u8], largest: &[u8]) -> u64 {
+    pub(super) fn overlap_bytes(&self, level: usize, smallest: &[u8], end: &[u8]) -> u64 {
         match level < LEVELS {
-            true => bytes(&self.levels[level][self.overlap(level, smallest, largest)]),
+            true => bytes(&self.levels[level][self.overlap(level, smallest, end)]),
             false => 0,
         }
     }

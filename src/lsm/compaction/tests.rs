@@ -14,9 +14,17 @@ use super::{
 
 const TABLE_BYTES: u64 = 1000;
 
+fn key(key: u8) -> Bytes {
+    Bytes::copy_from_slice(&[key])
+}
+
+/// The first key behind this one.
+fn behind(key: u8) -> Bytes {
+    Bytes::copy_from_slice(&[key, 0])
+}
+
 /// A table of these keys, which are one byte long.
 fn table(keys: RangeInclusive<u8>, bytes: u64) -> TableInfo {
-    let key = |key: &u8| Bytes::copy_from_slice(&[*key]);
     TableInfo {
         id: 0,
         bytes,
@@ -24,8 +32,8 @@ fn table(keys: RangeInclusive<u8>, bytes: u64) -> TableInfo {
             entries: 10,
             keys: 10,
             seq_max: 5,
-            smallest: key(keys.start()),
-            largest: key(keys.end()),
+            smallest: key(*keys.start()),
+            end: behind(*keys.end()),
             ..Properties::default()
         },
     }
@@ -63,8 +71,8 @@ fn choose(levels: &Levels, running: &[Claim]) -> Option<Choice> {
 fn claim(levels: RangeInclusive<usize>, keys: RangeInclusive<u8>) -> Claim {
     Claim {
         levels,
-        smallest: Bytes::copy_from_slice(&[*keys.start()]),
-        largest: Bytes::copy_from_slice(&[*keys.end()]),
+        smallest: key(*keys.start()),
+        end: behind(*keys.end()),
     }
 }
 
@@ -244,7 +252,7 @@ fn any_levels() -> impl Strategy<Value = Levels> {
 }
 
 fn overlap(a: &TableInfo, b: &TableInfo) -> bool {
-    a.properties.smallest <= b.properties.largest && b.properties.smallest <= a.properties.largest
+    a.properties.smallest < b.properties.end && b.properties.smallest < a.properties.end
 }
 
 /// The tables that are chosen, each with its level.
@@ -261,8 +269,7 @@ fn check(levels: &Levels, choice: &Choice, running: &[Claim]) {
     let is_input = |table: &TableInfo| inputs.iter().any(|(_, input)| std::ptr::eq(*input, table));
     let top = *choice.claim.levels.start();
     let is_merged = |table: &TableInfo| {
-        choice.claim.smallest <= table.properties.largest
-            && table.properties.smallest <= choice.claim.largest
+        choice.claim.smallest < table.properties.end && table.properties.smallest < choice.claim.end
     };
     assert!(inputs.iter().all(|(_, input)| is_merged(input)));
     for table in levels[0].iter().filter(|table| !is_input(table)) {
@@ -289,8 +296,7 @@ fn check(levels: &Levels, choice: &Choice, running: &[Claim]) {
     for other in running {
         let levels = choice.claim.levels.clone();
         let same_level = levels.clone().any(|level| other.levels.contains(&level));
-        let same_key =
-            choice.claim.smallest <= other.largest && other.smallest <= choice.claim.largest;
+        let same_key = choice.claim.smallest < other.end && other.smallest < choice.claim.end;
         assert!(!(same_level && same_key), "two at the same tables");
     }
 }
@@ -301,7 +307,7 @@ fn perform(levels: &mut Levels, choice: &Choice) {
     for (level, tables) in choice.inputs.iter().rev() {
         levels[*level].drain(tables.clone());
     }
-    let (smallest, largest) = (choice.claim.smallest[0], choice.claim.largest[0]);
+    let (smallest, largest) = (choice.claim.smallest[0], choice.claim.end[0]);
     let output = &mut levels[choice.output_level];
     output.push(table(smallest..=largest, bytes));
     output.sort_by_key(|table| table.properties.smallest.clone());

@@ -30,7 +30,7 @@ impl Catalog {
                 .ok_or("a removed table that was there")?;
         }
         for (level, info) in &edit.added {
-            if info.id >= edit.next_id || info.properties.smallest > info.properties.largest {
+            if info.id >= edit.next_id || info.properties.smallest >= info.properties.end {
                 return Err("an added table that can be");
             }
             let before = self.tables.insert(info.id, (*level, info.clone()));

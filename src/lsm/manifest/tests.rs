@@ -25,7 +25,7 @@ fn edit(id: u64) -> Edit {
         properties: Properties {
             entries: 10 + id,
             smallest: Bytes::from_static(b"a"),
-            largest: Bytes::from_static(b"zz"),
+            end: Bytes::from_static(b"zz"),
             ..Properties::default()
         },
     };
@@ -192,13 +192,13 @@ const GOLDEN: &str = concat!(
     // the list of all tables
     "0700000000000000180000000000000000000000000000000500000000010000002d387773",
     // an edit and its mark
-    "07000000000000003d000000000000003d0000000000000012000000020000010101e9070b000000",
-    "000161027a7a373d54e1",
-    "07000000000000006f000000000000006f00000000000000000000002cffbafb",
+    "07000000000000003d000000000000003d0000000000000013000000020000010101e9070b000000",
+    "00000161027a7a0ce8a66a",
+    "07000000000000007000000000000000700000000000000000000000373197bb",
     // another
-    "07000000000000008f000000000000008f00000000000000170000000301030202020101010002ea",
-    "070c000000000161027a7a121e4001",
-    "0700000000000000c600000000000000c60000000000000000000000faec781d",
+    "070000000000000090000000000000009000000000000000180000000301030202020101010002ea",
+    "070c00000000000161027a7a58a4f86b",
+    "0700000000000000c800000000000000c80000000000000000000000bc394538",
 );
 
 proptest! {
@@ -209,12 +209,12 @@ proptest! {
         removed: Vec<u64>,
         added in vec((0..2_usize, any::<(u64, u64, Vec<u8>, Vec<u8>)>()), 0..5),
     ) {
-        let table = |(level, (id, bytes, smallest, largest)): (usize, (u64, u64, Vec<u8>, Vec<u8>))| {
+        let table = |(level, (id, bytes, smallest, end)): (usize, (u64, u64, Vec<u8>, Vec<u8>))| {
             let properties = Properties {
                 keys: bytes ^ id,
                 seq_max: id,
                 smallest: smallest.into(),
-                largest: largest.into(),
+                end: end.into(),
                 ..Properties::default()
             };
             (level, TableInfo { id, bytes, properties })

@@ -4,10 +4,15 @@
 //! record:  first number u64, little-endian │ write │ write │ …
 //! write:   1 │ key length varint │ key │ value length varint │ value     put
 //!          0 │ key length varint │ key                                   delete
+//!          2 │ key length varint │ key │ end length varint │ end         delete from key on and
+//!                                                                        before end, which is larger
 //! ```
 //! The writes of a record have consecutive numbers, from the first one on.
 
-use super::super::entry::{Entry, Seq};
+use super::super::{
+    batch::{Mutation, RangeDelete},
+    entry::{Entry, Seq},
+};
 use crate::codec::{DecodeError, VARINT_BYTES_MAX, split_varint};
 
 /// The most bytes that are written at once: far more than is sensible, and so little that the
@@ -16,12 +21,13 @@ pub(super) const BATCH_BYTES_MAX: usize = 64 << 20;
 
 const DELETE: u8 = 0;
 const PUT: u8 = 1;
+const DELETE_RANGE: u8 = 2;
 
 /// Bytes before a key or a value: a kind and a length at most.
 const HEAD_BYTES_MAX: usize = 1 + VARINT_BYTES_MAX;
 
 /// Writes that are made together: after a crash all of them are there or none, and no reader sees
-/// some without the others. The later of two writes of one key counts.
+/// some without the others. Of several writes of one key the last one counts.
 #[derive(Clone, Debug, Default)]
 pub struct WriteBatch {
     bytes: Vec<u8>,
@@ -42,6 +48,14 @@ impl WriteBatch {
     /// Makes `key` absent.
     pub fn delete(&mut self, key: &[u8]) {
         self.push(&Write::delete(key));
+    }
+
+    /// Makes every key from `start` up to, but not including, `end` absent. An empty range, or one
+    /// that ends before it begins, is ignored.
+    pub fn delete_range(&mut self, start: &[u8], end: &[u8]) {
+        if let Some(write) = Write::delete_range(start, end) {
+            self.push(&write);
+        }
     }
 
     /// How many writes there are.
@@ -66,33 +80,62 @@ impl WriteBatch {
     }
 }
 
-/// One key's write: a value, or none to delete it.
+/// The write of one key or range.
 #[derive(Clone, Copy)]
 pub(super) struct Write<'a> {
+    /// As drawn above.
+    kind: u8,
     key: &'a [u8],
-    value: Option<&'a [u8]>,
+    /// The value, or the end of the range; none to delete the key.
+    other: Option<&'a [u8]>,
 }
 
 impl<'a> Write<'a> {
     /// Gives `key` a value.
     pub(super) fn put(key: &'a [u8], value: &'a [u8]) -> Self {
-        let value = Some(value);
-        Write { key, value }
+        let (kind, other) = (PUT, Some(value));
+        Write { kind, key, other }
     }
 
     /// Makes `key` absent.
     pub(super) fn delete(key: &'a [u8]) -> Self {
-        Write { key, value: None }
+        let (kind, other) = (DELETE, None);
+        Write { kind, key, other }
+    }
+
+    /// Makes the keys of a range absent; none if it is empty.
+    pub(super) fn delete_range(start: &'a [u8], end: &'a [u8]) -> Option<Self> {
+        let (kind, other) = (DELETE_RANGE, Some(end));
+        let key = start;
+        (start < end).then_some(Write { kind, key, other })
+    }
+
+    /// The write as number `seq`; none if it is a range that is not one.
+    fn numbered(&self, seq: Seq) -> Option<Mutation<'a>> {
+        let Write { kind, key, other } = *self;
+        let range = other.filter(|_| kind == DELETE_RANGE);
+        match range {
+            Some(end) if key < end => Some(Mutation::DeleteRange(RangeDelete {
+                start: key,
+                end,
+                seq,
+            })),
+            Some(_) => None,
+            None => Some(Mutation::Version(Entry {
+                key,
+                seq,
+                value: other,
+            })),
+        }
     }
 
     fn pieces(&self) -> Pieces<'a> {
-        let kind = self.value.map_or(DELETE, |_| PUT);
-        let value_head = self.value.map(|value| Head::of(None, value.len()));
+        let other_head = self.other.map(|other| Head::of(None, other.len()));
         Pieces {
-            key_head: Head::of(Some(kind), self.key.len()),
+            key_head: Head::of(Some(self.kind), self.key.len()),
             key: self.key,
-            value_head: value_head.unwrap_or_default(),
-            value: self.value.unwrap_or_default(),
+            other_head: other_head.unwrap_or_default(),
+            other: self.other.unwrap_or_default(),
         }
     }
 }
@@ -102,14 +145,14 @@ impl<'a> Write<'a> {
 struct Pieces<'a> {
     key_head: Head,
     key: &'a [u8],
-    value_head: Head,
-    value: &'a [u8],
+    other_head: Head,
+    other: &'a [u8],
 }
 
 impl Pieces<'_> {
     fn parts(&self) -> [&[u8]; 4] {
-        let value_head = self.value_head.bytes();
-        [self.key_head.bytes(), self.key, value_head, self.value]
+        let other_head = self.other_head.bytes();
+        [self.key_head.bytes(), self.key, other_head, self.other]
     }
 
     fn put(&self, out: &mut Vec<u8>) {
@@ -151,7 +194,7 @@ impl Head {
 /// What one call writes.
 #[derive(Clone, Copy)]
 pub(super) enum Writes<'a> {
-    /// One key.
+    /// One key or range.
     One(Write<'a>),
     /// Several, encoded.
     Many(&'a WriteBatch),
@@ -170,7 +213,7 @@ impl Writes<'_> {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Writes::One(write) => {
-                2 * HEAD_BYTES_MAX + write.key.len() + write.value.map_or(0, <[u8]>::len)
+                2 * HEAD_BYTES_MAX + write.key.len() + write.other.map_or(0, <[u8]>::len)
             }
             Writes::Many(batch) => batch.bytes.len(),
         }
@@ -190,71 +233,58 @@ impl Writes<'_> {
         match self {
             Writes::One(write) => {
                 let pieces = write.pieces();
-                let [key_head, key, value_head, value] = pieces.parts();
-                append(&[&first, key_head, key, value_head, value]);
+                let [key_head, key, other_head, other] = pieces.parts();
+                append(&[&first, key_head, key, other_head, other]);
             }
             Writes::Many(batch) => append(&[&first, &batch.bytes]),
         }
     }
 
-    /// The versions, from number `first` on.
-    pub(super) fn entries(&self, first: Seq) -> impl Iterator<Item = Entry<'_>> {
+    /// The writes, from number `first` on.
+    pub(super) fn mutations(&self, first: Seq) -> impl Iterator<Item = Mutation<'_>> {
         let (one, many) = match self {
-            Writes::One(Write { key, value }) => {
-                let (key, value) = (*key, *value);
-                (
-                    Some(Entry {
-                        key,
-                        seq: first,
-                        value,
-                    }),
-                    &[][..],
-                )
-            }
+            Writes::One(write) => (write.numbered(first), &[][..]),
             Writes::Many(batch) => (None, &batch.bytes[..]),
         };
-        one.into_iter().chain(our_entries(many, first))
+        one.into_iter().chain(our_mutations(many, first))
     }
 }
 
-/// The versions of writes that this process has encoded itself.
-pub(super) fn our_entries(writes: &[u8], first: Seq) -> impl Iterator<Item = Entry<'_>> {
-    let decoded = Entries::new(writes, first);
-    decoded.map(|entry| entry.expect("what was encoded here can be decoded"))
+/// Writes that this process has encoded itself.
+pub(super) fn our_mutations(writes: &[u8], first: Seq) -> impl Iterator<Item = Mutation<'_>> {
+    let decoded = Mutations::new(writes, first);
+    decoded.map(|mutation| mutation.expect("what was encoded here can be decoded"))
 }
 
 /// Decodes writes one by one, and numbers them.
-pub(super) struct Entries<'a> {
+pub(super) struct Mutations<'a> {
     rest: &'a [u8],
     length: usize,
     next: Seq,
 }
 
-impl<'a> Entries<'a> {
+impl<'a> Mutations<'a> {
     /// The writes of a record whose first has the number `first`.
     pub(super) fn new(writes: &'a [u8], first: Seq) -> Self {
-        Entries {
+        Mutations {
             rest: writes,
             length: writes.len(),
             next: first,
         }
     }
 
-    fn decode(&mut self) -> std::result::Result<Entry<'a>, DecodeError> {
+    fn decode(&mut self) -> std::result::Result<Mutation<'a>, DecodeError> {
         let kind = self.take(1).and_then(|kind| kind.first().copied());
-        let has_value = match kind {
-            Some(DELETE) => false,
-            Some(PUT) => true,
-            _ => return Err(self.error("a put or a delete")),
-        };
+        let kind = kind.filter(|kind| [DELETE, PUT, DELETE_RANGE].contains(kind));
+        let kind = kind.ok_or(self.error("a kind of write"))?;
         let key = self.bytes().ok_or(self.error("a key"))?;
-        let value = match has_value {
-            true => Some(self.bytes().ok_or(self.error("a value"))?),
-            false => None,
+        let other = match kind {
+            DELETE => None,
+            _ => Some(self.bytes().ok_or(self.error("a value or an end"))?),
         };
-        let seq = self.next;
+        let mutation = Write { kind, key, other }.numbered(self.next);
         self.next += 1;
-        Ok(Entry { key, seq, value })
+        mutation.ok_or(self.error("a range of keys"))
     }
 
     fn bytes(&mut self) -> Option<&'a [u8]> {
@@ -275,8 +305,8 @@ impl<'a> Entries<'a> {
     }
 }
 
-impl<'a> Iterator for Entries<'a> {
-    type Item = std::result::Result<Entry<'a>, DecodeError>;
+impl<'a> Iterator for Mutations<'a> {
+    type Item = std::result::Result<Mutation<'a>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         (!self.rest.is_empty()).then(|| self.decode())

@@ -55,6 +55,15 @@ impl Store {
         self.make(Writes::One(Write::delete(key))).await
     }
 
+    /// Makes every key from `start` up to, but not including, `end` absent, however many there are,
+    /// by one write. Does nothing for an empty range, or one that ends before it begins.
+    pub async fn delete_range(&self, start: &[u8], end: &[u8]) -> Result<()> {
+        match Write::delete_range(start, end) {
+            Some(write) => self.make(Writes::One(write)).await,
+            None => Ok(()),
+        }
+    }
+
     /// Makes all writes of a batch, or none.
     pub async fn write(&self, batch: &WriteBatch) -> Result<()> {
         if batch.is_empty() {

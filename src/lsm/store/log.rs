@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     super::{db::Db, entry::Seq},
-    batch::{Writes, our_entries},
+    batch::{Writes, our_mutations},
     error::{Result, StoreError},
     group::Pending,
     note::Note,
@@ -85,7 +85,7 @@ impl Log {
         written
             .expect("a disk that writes at once")
             .map_err(unknown)?;
-        self.is_full = self.db.insert(writes.entries(self.next));
+        self.is_full = self.db.apply(writes.mutations(self.next));
         self.next += writes.count();
         Ok(())
     }
@@ -105,7 +105,7 @@ impl Log {
             _ => self.wal.commit().await,
         };
         written.map_err(unknown)?;
-        self.is_full = self.db.insert(our_entries(&group.bytes, self.next));
+        self.is_full = self.db.apply(our_mutations(&group.bytes, self.next));
         self.next += group.writes;
         Ok(())
     }

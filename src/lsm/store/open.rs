@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{
     super::{db::Db, entry::Seq, error::LsmError, names},
-    batch::Entries,
+    batch::Mutations,
     error::{Result, StoreError},
     handle::Inner,
     log::{Log, SHARD, WRITES},
@@ -91,11 +91,11 @@ impl<'a> Replay<'a> {
         if first != self.next {
             return Err(self.corrupt(placed, "the number that follows the one before"));
         }
-        let entries: std::result::Result<Vec<_>, DecodeError> =
-            Entries::new(writes, first).collect();
-        let entries = entries.map_err(|error| self.corrupt(placed, error.what))?;
-        self.next += entries.len() as u64;
-        self.db.insert(entries.into_iter());
+        let mutations: std::result::Result<Vec<_>, DecodeError> =
+            Mutations::new(writes, first).collect();
+        let mutations = mutations.map_err(|error| self.corrupt(placed, error.what))?;
+        self.next += mutations.len() as u64;
+        self.db.apply(mutations.into_iter());
         Ok(())
     }
 

@@ -12,8 +12,10 @@ use super::{
         entry::{Entry, Seq, order},
         error::Result,
         options::Options,
+        tombstones::{Fragment, RangeTombstones},
     },
     format::{Footer, Handle, Properties, seal},
+    fragments,
     reader::TableInfo,
 };
 use crate::{codec::put_varint, env::File};
@@ -42,6 +44,9 @@ pub(in crate::lsm) struct TableBuilder {
     bloom: BloomBuilder,
     compressor: Compressor,
     properties: Properties,
+    tombstones: RangeTombstones,
+    /// The memory of the range tombstones, which is about what they will take in the file.
+    tombstones_bytes: usize,
     /// The last block, until the entry behind it tells how short its index entry can be.
     unindexed: Option<Handle>,
     last_key: Vec<u8>,
@@ -70,6 +75,8 @@ impl TableBuilder {
             bloom: BloomBuilder::default(),
             compressor: Compressor::new(options.compression_of(level)),
             properties: Properties::default(),
+            tombstones: RangeTombstones::default(),
+            tombstones_bytes: 0,
             unindexed: None,
             last_key: Vec::new(),
             last_seq: 0,
@@ -102,6 +109,19 @@ impl TableBuilder {
         }
     }
 
+    /// Adds a fragment of range tombstones, which must stand behind all that were added.
+    pub(in crate::lsm) fn cover(&mut self, fragment: Fragment) {
+        self.tombstones_bytes += fragment.bytes();
+        let is_behind = self.tombstones.push(fragment);
+        assert!(is_behind, "fragments are added to a table in their order");
+    }
+
+    /// Cuts off what the range tombstones say of keys from `key` on, which begin in this table and
+    /// belong into the next one.
+    pub(in crate::lsm) fn uncover(&mut self, key: &[u8]) -> Option<Fragment> {
+        self.tombstones.split_last(key)
+    }
+
     /// Whether the last version added was one of this key.
     pub(in crate::lsm) fn ends_with(&self, key: &[u8]) -> bool {
         self.properties.entries > 0 && self.last_key == key
@@ -109,7 +129,7 @@ impl TableBuilder {
 
     /// The length of the table so far, without what is still to come behind its blocks.
     pub(in crate::lsm) fn bytes(&self) -> usize {
-        self.written as usize + self.buffer.len() + self.block.len()
+        self.written as usize + self.buffer.len() + self.block.len() + self.tombstones_bytes
     }
 
     /// Writes finished blocks to the file if there are enough of them.
@@ -122,13 +142,15 @@ impl TableBuilder {
 
     /// Completes the table, durably. Its name in the directory is not durable yet.
     pub(in crate::lsm) async fn finish(mut self) -> Result<TableInfo> {
-        assert!(self.properties.entries > 0, "a table has entries");
         if !self.block.is_empty() {
             self.cut_block();
         }
-        let last = self.unindexed.take().expect("a table has a block");
-        self.add_to_index(last, None);
-        self.properties.largest = Bytes::copy_from_slice(&self.last_key);
+        if let Some(last) = self.unindexed.take() {
+            self.add_to_index(last, None);
+            // Nothing fits between a key and the same key with a zero byte behind it.
+            self.properties.end = [&self.last_key[..], &[0]].concat().into();
+        }
+        self.count_tombstones();
         self.add_tail();
         self.write().await?;
         self.file.sync().await?;
@@ -147,17 +169,54 @@ impl TableBuilder {
         let filter = self.add_block(&mut payload, Compression::None);
         self.properties.encode(&mut payload);
         let properties = self.add_block(&mut payload, Compression::None);
-        self.index.finish(&mut payload);
-        let index = self.add_block(&mut payload, Compression::None);
+        let index = (self.properties.entries > 0).then(|| {
+            self.index.finish(&mut payload);
+            self.add_block(&mut payload, Compression::None)
+        });
+        let tombstones = (!self.tombstones.is_empty()).then(|| {
+            fragments::encode(&self.tombstones, &mut payload);
+            self.add_block(&mut payload, Compression::None)
+        });
         let length = |block: Handle| u32::try_from(block.length).expect("under 4 GiB");
         let footer = Footer {
             filter_offset: filter.offset,
             filter_length: length(filter),
             properties_length: length(properties),
-            index_length: length(index),
+            index_length: index.map_or(0, length),
+            tombstones_length: tombstones.map_or(0, length),
             id: self.id,
         };
         self.buffer.extend_from_slice(&footer.encode());
+    }
+
+    /// Counts the range tombstones, behind all versions.
+    fn count_tombstones(&mut self) {
+        let properties = &mut self.properties;
+        let fragments = self.tombstones.fragments();
+        if let ([first, ..], [.., last]) = (fragments, fragments) {
+            if properties.entries == 0 || first.start < properties.smallest {
+                properties.smallest = first.start.clone();
+            }
+            if properties.end < last.end {
+                properties.end = last.end.clone();
+            }
+        }
+        let is_first = properties.entries == 0;
+        let seqs = fragments.iter().flat_map(|fragment| &fragment.seqs);
+        let (min, max) = (seqs.clone().min(), seqs.max());
+        if let (Some(min), Some(max)) = (min, max) {
+            properties.seq_min = if is_first {
+                *min
+            } else {
+                properties.seq_min.min(*min)
+            };
+            properties.seq_max = properties.seq_max.max(*max);
+        }
+        properties.range_tombstones = fragments.len() as u64;
+        assert!(
+            properties.entries > 0 || properties.range_tombstones > 0,
+            "a table holds something"
+        );
     }
 
     fn count(&mut self, entry: Entry<'_>, is_first: bool) {

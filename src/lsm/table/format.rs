@@ -1,7 +1,10 @@
 //! The bytes of a table. All integers are little-endian; *varint* is LEB128.
 //!
 //! ```text
-//! table    = data block … data block │ filter block │ properties block │ index block │ footer
+//! table    = data block … data block │ filter block │ properties block │ index block
+//!            │ tombstones block │ footer
+//!            missing are the index if there are no versions, and the tombstones block if there
+//!            are no range tombstones
 //!
 //! block    = stored │ compression u8 │ checksum u32
 //!            stored:      the payload as it is (compression 0), or its length varint and its
@@ -23,11 +26,18 @@
 //!
 //! payload of the filter block:      probes u8 │ bits (see `bloom.rs`); no probes: no filter
 //! payload of the properties block:  entries varint │ keys varint │ tombstones varint
-//!            │ smallest seq varint │ largest seq varint
-//!            │ smallest key (length varint, bytes) │ largest key (length varint, bytes)
+//!            │ range tombstones varint │ smallest seq varint │ largest seq varint
+//!            │ smallest key (length varint, bytes) │ end (length varint, bytes)
+//!            end:         the first key behind all versions and range tombstones
 //!
-//! footer   = offset of the filter block u64 │ lengths of filter, properties and index block, each
-//!            u32 │ table id u64 │ checksum u32 │ version u32 │ magic 8 bytes
+//! payload of the tombstones block:  fragment …
+//! fragment = start (length varint, bytes) │ end (length varint, bytes) │ count varint
+//!            │ number varint │ difference varint …
+//!            it covers keys from start on and before end; of its numbers the largest comes first,
+//!            then by how much each is smaller than the one before
+//!
+//! footer   = offset of the filter block u64 │ lengths of filter, properties, index and tombstones
+//!            block, each u32, 0 if missing │ table id u64 │ checksum u32 │ version u32 │ magic 8 bytes
 //!            checksum:    CRC32C of the rest of the footer
 //! ```
 
@@ -44,7 +54,7 @@ pub(super) const MAGIC: [u8; 8] = *b"sisTABLE";
 pub(super) const VERSION: u32 = 1;
 
 /// The length of the footer.
-pub(super) const FOOTER_BYTES: usize = 44;
+pub(super) const FOOTER_BYTES: usize = 48;
 
 /// The bytes behind a block's payload.
 pub(super) const TRAILER_BYTES: usize = 5;
@@ -69,6 +79,8 @@ pub(super) struct Footer {
     pub(super) properties_length: u32,
     /// The length of the index block behind that.
     pub(super) index_length: u32,
+    /// The length of the tombstones block behind that; 0 if there is none.
+    pub(super) tombstones_length: u32,
     /// The table.
     pub(super) id: u64,
 }
@@ -82,14 +94,16 @@ pub(in crate::lsm) struct Properties {
     pub(in crate::lsm) keys: u64,
     /// How many of the versions are tombstones.
     pub(in crate::lsm) tombstones: u64,
-    /// The smallest version number.
+    /// The number of fragments of range tombstones, which are not among the versions.
+    pub(in crate::lsm) range_tombstones: u64,
+    /// The smallest number of any version or range tombstone.
     pub(in crate::lsm) seq_min: Seq,
-    /// The largest version number.
+    /// The largest number of any version or range tombstone.
     pub(in crate::lsm) seq_max: Seq,
-    /// The first key.
+    /// The first key of any version or range tombstone.
     pub(in crate::lsm) smallest: Bytes,
-    /// The last key.
-    pub(in crate::lsm) largest: Bytes,
+    /// The first key behind all versions and range tombstones.
+    pub(in crate::lsm) end: Bytes,
 }
 
 /// Why the end of a file is not the footer of a table.
@@ -141,13 +155,19 @@ impl Properties {
             self.entries,
             self.keys,
             self.tombstones,
+            self.range_tombstones,
             self.seq_min,
             self.seq_max,
         ] {
             put_varint(out, number);
         }
         put_bytes(out, &self.smallest);
-        put_bytes(out, &self.largest);
+        put_bytes(out, &self.end);
+    }
+
+    /// Whether a key lies behind everything in the table.
+    pub(in crate::lsm) fn ends_before(&self, key: &[u8]) -> bool {
+        &self.end[..] <= key
     }
 
     /// Reads it back.
@@ -164,10 +184,11 @@ impl Properties {
             entries: decoder.varint("the number of entries")?,
             keys: decoder.varint("the number of keys")?,
             tombstones: decoder.varint("the number of tombstones")?,
+            range_tombstones: decoder.varint("the number of range tombstones")?,
             seq_min: decoder.varint("the smallest seq")?,
             seq_max: decoder.varint("the largest seq")?,
             smallest: decoder.bytes("the smallest key")?,
-            largest: decoder.bytes("the largest key")?,
+            end: decoder.bytes("the end of the keys")?,
         })
     }
 }
@@ -181,6 +202,7 @@ impl Footer {
             self.filter_length,
             self.properties_length,
             self.index_length,
+            self.tombstones_length,
         ] {
             out.extend_from_slice(&length.to_le_bytes());
         }
@@ -219,6 +241,7 @@ impl Footer {
             filter_length: decoder.u32("the length of the filter")?,
             properties_length: decoder.u32("the length of the properties")?,
             index_length: decoder.u32("the length of the index")?,
+            tombstones_length: decoder.u32("the length of the range tombstones")?,
             id: decoder.u64("the id of the table")?,
         })
     }
@@ -227,12 +250,13 @@ impl Footer {
         crc32c::crc32c_append(crc32c::crc32c(fields), &version.to_le_bytes())
     }
 
-    /// How many bytes the three blocks and the footer take.
+    /// How many bytes the blocks behind the data and the footer take.
     pub(super) fn tail_bytes(&self) -> u64 {
         let lengths = [
             self.filter_length,
             self.properties_length,
             self.index_length,
+            self.tombstones_length,
         ];
         lengths.map(u64::from).iter().sum::<u64>() + FOOTER_BYTES as u64
     }

@@ -29,6 +29,16 @@ pub(super) struct Index {
 }
 
 impl Index {
+    /// The index of a table without versions.
+    pub(super) fn empty() -> Index {
+        Index {
+            entries: Block::empty(),
+            common: 0,
+            heads: Box::default(),
+            ends: Box::default(),
+        }
+    }
+
     /// Reads the payload of the index block of a table with so many bytes of data blocks.
     pub(super) fn decode(payload: Bytes, data_bytes: u64) -> Result<Index, DecodeError> {
         let entries = Block::new(payload)?;
@@ -71,6 +81,9 @@ impl Index {
 
     /// The first block that may have versions at or behind `(key, seq)`; their number if none has.
     pub(super) fn find(&self, key: &[u8], seq: Seq) -> Result<usize, DecodeError> {
+        if self.ends.is_empty() {
+            return Ok(0);
+        }
         let (first, _) = self.entries.restart_entry(0)?;
         let start = &key[..self.common.min(key.len())];
         if start != &first[..self.common] {

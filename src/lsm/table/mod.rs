@@ -5,6 +5,9 @@
 //! most keys that are not, stay in memory. So looking up a key costs nothing if the filter denies
 //! it, and else one search in the index, one block and one search in the block.
 //!
+//! *Range tombstones* lie in a block of their own and come into memory with the index. A table's
+//! bounds hold them along with its versions; it may have nothing but them.
+//!
 //! What tables share ([`Access`]): a bounded number of open files, and a cache of blocks that keeps
 //! what is read often. Compaction and long scans take blocks from the cache and leave none there.
 //!
@@ -29,6 +32,7 @@ mod builder;
 mod cache;
 mod cursor;
 mod format;
+mod fragments;
 mod handles;
 mod index;
 mod reader;

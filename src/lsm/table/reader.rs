@@ -15,10 +15,12 @@ use super::{
         error::{LsmError, Result},
         memtable::Hit,
         names,
+        tombstones::RangeTombstones,
     },
     access::Access,
     cache::Caching,
     format::{BadFooter, FOOTER_BYTES, Footer, Handle, Properties, VERSION, unseal},
+    fragments,
     index::Index,
 };
 use crate::{codec::DecodeError, env::File};
@@ -49,6 +51,7 @@ pub(super) struct Tail {
     /// Where each block is.
     pub(super) index: Index,
     filter: Bloom,
+    tombstones: Arc<RangeTombstones>,
 }
 
 impl Table {
@@ -68,7 +71,12 @@ impl Table {
         &self.info
     }
 
-    /// The newest version of `key` at or below `at`. Its value shares the memory of its block.
+    /// Its range tombstones.
+    pub(in crate::lsm) async fn tombstones(&self) -> Result<Arc<RangeTombstones>> {
+        Ok(Arc::clone(&self.tail().await?.tombstones))
+    }
+
+    /// The newest version of `key` at or below `at`, whatever range tombstones say. Its value shares the memory of its block.
     pub(in crate::lsm) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
         if at < self.info.properties.seq_min {
             return Ok(None);
@@ -102,7 +110,7 @@ impl Table {
         slot.map_err(|error| LsmError::corrupt(&self.path, self.info.bytes, error.what))
     }
 
-    /// Index and filter; the first call opens the table and checks that it is the right one.
+    /// Index, filter and range tombstones; the first call opens the table and checks that it is the right one.
     pub(super) async fn tail(&self) -> Result<&Tail> {
         match self.tail.get() {
             Some(tail) => Ok(tail),
@@ -117,7 +125,8 @@ impl Table {
     async fn read_tail(&self) -> Result<Tail> {
         let file = self.access.file(self.info.id, &self.path).await?;
         let footer = read_footer(file.as_ref(), &self.path, &self.info).await?;
-        let [filter, properties, index] = self.read_payloads(file.as_ref(), &footer).await?;
+        let [filter, properties, index, tombstones] =
+            self.read_payloads(file.as_ref(), &footer).await?;
         let corrupt = |offset| move |error| LsmError::decode(&self.path, offset, error);
         let (filter_offset, filter) = filter;
         let filter = Bloom::decode(filter).map_err(corrupt(filter_offset))?;
@@ -127,17 +136,31 @@ impl Table {
             return Err(LsmError::corrupt(&self.path, offset, what));
         }
         let (offset, index) = index;
-        let index = Index::decode(index, filter_offset).map_err(corrupt(offset))?;
-        Ok(Tail { index, filter })
+        let index = match self.info.properties.entries {
+            0 => Index::empty(),
+            _ => Index::decode(index, filter_offset).map_err(corrupt(offset))?,
+        };
+        let (offset, tombstones) = tombstones;
+        let tombstones = fragments::decode(tombstones).map_err(corrupt(offset))?;
+        if tombstones.fragments().len() as u64 != self.info.properties.range_tombstones {
+            let what = "as many range tombstones as the properties say";
+            return Err(LsmError::corrupt(&self.path, offset, what));
+        }
+        Ok(Tail {
+            index,
+            filter,
+            tombstones: Arc::new(tombstones),
+        })
     }
 
-    /// Reads the payloads of the filter, the properties and the index, which lie in a row, each
-    /// with the offset of its block.
-    async fn read_payloads(&self, file: &dyn File, footer: &Footer) -> Result<[(u64, Bytes); 3]> {
+    /// Reads the payloads of the filter, the properties, the index and the range tombstones, which
+    /// lie in a row, each with the offset of its block. What is missing is empty.
+    async fn read_payloads(&self, file: &dyn File, footer: &Footer) -> Result<[(u64, Bytes); 4]> {
         let lengths = [
             footer.filter_length,
             footer.properties_length,
             footer.index_length,
+            footer.tombstones_length,
         ];
         let total = footer.tail_bytes() as usize - FOOTER_BYTES;
         let mut offset = footer.filter_offset;
@@ -145,8 +168,12 @@ impl Table {
         if bytes.len() != total {
             return Err(LsmError::decode(&self.path, offset, short_read()));
         }
-        let mut payloads = [const { (0, Bytes::new()) }; 3];
+        let mut payloads = [const { (0, Bytes::new()) }; 4];
         for (payload, length) in payloads.iter_mut().zip(lengths) {
+            if length == 0 {
+                payload.0 = offset;
+                continue;
+            }
             let block = bytes.split_to(length as usize);
             let expanded = self.payload(&block, offset);
             let expanded = expanded.map_err(|error| LsmError::decode(&self.path, offset, error))?;

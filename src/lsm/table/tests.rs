@@ -10,6 +10,7 @@ use super::{
         entry::{Entry, Seq},
         memtable::Hit,
         options::Options,
+        tombstones::RangeTombstones,
     },
     *,
 };
@@ -171,13 +172,55 @@ const GOLDEN: &str = concat!(
     // the filter
     "068e255476ac00ffca69b7",
     // the properties
-    "08040202ac02000662616e616e610078b57a43",
+    "0804020002ac02000762616e616e610000f43a6af4",
     // the index
     "0001ffffffffffffffffff01036294010006020262616e616e617000000000100000000200000000",
-    "a76e326d",
+    "bf20c425",
     // the footer
-    "04010000000000000b000000130000002c000000010000000000000013c9e4a30100000073697354",
-    "41424c45",
+    "04010000000000000b000000150000002c000000000000000100000000000000f5ca2d5201000000",
+    "7369735441424c45",
+);
+
+#[test]
+fn the_format_of_range_tombstones_is_frozen() {
+    let ones = [("a", "c", 300), ("b", "d", 5)];
+    let ones =
+        ones.map(|(start, end, seq)| RangeTombstones::one(start.as_bytes(), end.as_bytes(), seq));
+    let (disk, info) = block_on(async {
+        let disk = MemDisk::new();
+        let file = disk.create("000000000001.table").await.expect("a file");
+        let mut builder = TableBuilder::new(1, file, 0, &Options::test_min());
+        let fragments = RangeTombstones::merge(&ones).into_fragments();
+        fragments
+            .into_iter()
+            .for_each(|fragment| builder.cover(fragment));
+        (disk, builder.finish().await.expect("a table"))
+    });
+    let bytes = disk.contents("000000000001.table");
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, GOLDEN_OF_TOMBSTONES);
+    let table = table(&disk, info);
+    let set = block_on(table.tombstones()).expect("range tombstones");
+    assert_eq!(*set, RangeTombstones::merge(&ones));
+    assert_eq!(block_on(table.get(b"b", 9)).expect("a read"), None);
+    assert!(
+        block_on(TableCursor::first(&table, Caching::Pass))
+            .expect("a cursor")
+            .entry()
+            .is_none()
+    );
+}
+
+const GOLDEN_OF_TOMBSTONES: &str = concat!(
+    // the filter
+    "00000fcf4cc6",
+    // the properties
+    "0000000305ac02016101640064c32e9d",
+    // the range tombstones
+    "0161016201ac020162016302ac02a702016301640105002ad0fc23",
+    // the footer
+    "00000000000000000600000010000000000000001b0000000100000000000000e19acbdd01000000",
+    "7369735441424c45",
 );
 
 proptest! {
@@ -200,13 +243,20 @@ proptest! {
     #[test]
     fn a_footer_with_any_numbers_and_a_good_checksum_is_read_or_refused(
         filter_offset: u64,
-        lengths: [u32; 3],
+        lengths: [u32; 4],
         small in any::<bool>(),
     ) {
         let shrink = |length: u32| if small { length % 64 } else { length };
-        let [filter_length, properties_length, index_length] = lengths.map(shrink);
+        let [filter_length, properties_length, index_length, tombstones_length] = lengths.map(shrink);
         let filter_offset = if small { filter_offset % 64 } else { filter_offset };
-        let footer = format::Footer { filter_offset, filter_length, properties_length, index_length, id: 1 };
+        let footer = format::Footer {
+            filter_offset,
+            filter_length,
+            properties_length,
+            index_length,
+            tombstones_length,
+            id: 1,
+        };
         let bytes = [vec![0; footer.tail_bytes().min(300) as usize], footer.encode()].concat();
         block_on(async {
             let disk = MemDisk::new();

@@ -17,10 +17,11 @@ use crate::env::{MemDisk, task::block_on};
 /// One step.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Writes keys, all as one version number, which is the last or the next.
+    /// Writes keys and deletes ranges, all as one version number, which is the last or the next.
     Write {
         next_seq: bool,
         writes: Vec<(u8, Option<usize>)>,
+        ranges: Vec<(u8, u8)>,
     },
     Freeze,
     Flush,
@@ -67,15 +68,19 @@ fn value(length: usize, seq: Seq) -> Vec<u8> {
 
 fn step() -> impl Strategy<Value = Step> {
     let length = prop_oneof![9 => 0_usize..40, 1 => 100_usize..400];
-    let writes = vec((any::<u8>(), option::weighted(0.8, length)), 1..12);
+    let writes = vec((any::<u8>(), option::weighted(0.8, length)), 0..12);
     let bound = prop_oneof![
         any::<u8>().prop_map(Bound::Included),
         any::<u8>().prop_map(Bound::Excluded),
         Just(Bound::Unbounded),
     ];
+    let ranges = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => vec((any::<u8>(), any::<u8>()), 1..4),
+    ];
     prop_oneof![
-        12 => (prop::bool::weighted(0.8), writes)
-            .prop_map(|(next_seq, writes)| Step::Write { next_seq, writes }),
+        12 => (prop::bool::weighted(0.8), writes, ranges)
+            .prop_map(|(next_seq, writes, ranges)| Step::Write { next_seq, writes, ranges }),
         4 => Just(Step::Freeze),
         2 => Just(Step::Flush),
         1 => Just(Step::Settle),
@@ -110,7 +115,11 @@ impl Story {
 
     async fn play(&mut self, step: &Step) {
         match step {
-            Step::Write { next_seq, writes } => self.write(*next_seq, writes).await,
+            Step::Write {
+                next_seq,
+                writes,
+                ranges,
+            } => self.write(*next_seq, writes, ranges).await,
             Step::Freeze => {
                 let note = self.next_note();
                 self.db.freeze(note).await.expect("a freeze");
@@ -143,7 +152,7 @@ impl Story {
         note(self.notes.len() as u64 - 1)
     }
 
-    async fn write(&mut self, next_seq: bool, writes: &[(u8, Option<usize>)]) {
+    async fn write(&mut self, next_seq: bool, writes: &[(u8, Option<usize>)], ranges: &[(u8, u8)]) {
         self.seq += u64::from(next_seq);
         let mut batch = Batch::new();
         for (number, length) in writes {
@@ -153,6 +162,11 @@ impl Story {
                 None => batch.delete(&key, self.seq),
             }
             self.model.write(&key, self.seq, value.as_deref());
+        }
+        for (start, end) in ranges {
+            let (start, end) = (key(*start), key(*end));
+            batch.delete_range(&start, &end, self.seq);
+            self.model.delete_range(&start, &end, self.seq);
         }
         self.db.write(&batch);
         if self.db.wants_freeze() {
@@ -185,6 +199,7 @@ impl Story {
                 .iter()
                 .map(|(key, seq, value)| ((key.clone(), std::cmp::Reverse(*seq)), value.clone()))
                 .collect(),
+            ranges: Vec::new(),
         };
         for at in self.floor..=self.seq {
             assert_eq!(held.seen(at), self.model.seen(at), "at {at}");

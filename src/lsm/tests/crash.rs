@@ -34,6 +34,15 @@ fn writes(step: u64) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     (0..4).map(&mut write).collect()
 }
 
+/// The range that step `step` deletes, if it does.
+fn deleted(step: u64) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut rng = Rng::new(step).fork("ranges");
+    let from = rng.below(40);
+    let to = from + 1 + rng.below(8);
+    let key = |number: u64| format!("key {number:02}").into_bytes();
+    step.is_multiple_of(4).then(|| (key(from), key(to)))
+}
+
 /// What step `step` ingests, given what was there before: other values for some of the keys.
 fn replacement(before: &Model, step: u64) -> Model {
     let mut model = Model::default();
@@ -56,6 +65,9 @@ fn after(steps: u64) -> Model {
         }
         for (key, value) in writes(step) {
             model.write(&key, step, value.as_deref());
+        }
+        if let Some((start, end)) = deleted(step) {
+            model.delete_range(&start, &end, step);
         }
     }
     model
@@ -96,6 +108,9 @@ async fn write(db: &Db, step: u64) -> Result<(), LsmError> {
             Some(value) => batch.put(&key, step, &value),
             None => batch.delete(&key, step),
         }
+    }
+    if let Some((start, end)) = deleted(step) {
+        batch.delete_range(&start, &end, step);
     }
     db.write(&batch);
     // Only the present is compared, so what is older may go.

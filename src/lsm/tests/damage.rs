@@ -34,6 +34,14 @@ async fn sample() -> (MemDisk, Model) {
         batch.delete(b"gone", step);
         model.write(key.as_bytes(), step, Some(&value));
         model.write(b"gone", step, None);
+        if step.is_multiple_of(5) {
+            let (start, end) = (
+                format!("key {}", step % 30),
+                format!("key {}", step % 30 + 2),
+            );
+            batch.delete_range(start.as_bytes(), end.as_bytes(), step);
+            model.delete_range(start.as_bytes(), end.as_bytes(), step);
+        }
         db.write(&batch);
         if step.is_multiple_of(12) {
             db.freeze(note(step)).await.expect("a freeze");

@@ -15,6 +15,8 @@ pub type Versions = BTreeMap<(Vec<u8>, Reverse<Seq>), Option<Vec<u8>>>;
 pub struct Model {
     /// All that was written.
     pub versions: Versions,
+    /// Ranges that were deleted: from the first key to the first one behind it, at a number.
+    pub ranges: Vec<(Vec<u8>, Vec<u8>, Seq)>,
 }
 
 /// A version as [`Model::listed`] shows it.
@@ -27,22 +29,45 @@ impl Model {
         self.versions.insert(version, value.map(<[u8]>::to_vec));
     }
 
-    /// All versions, in order.
+    /// Deletes a range.
+    pub fn delete_range(&mut self, start: &[u8], end: &[u8], seq: Seq) {
+        self.ranges.push((start.to_vec(), end.to_vec(), seq));
+    }
+
+    /// The numbers of the deleted ranges that hold a key.
+    fn covering(&self, key: &[u8]) -> impl Iterator<Item = Seq> {
+        let covers =
+            move |range: &&(Vec<u8>, Vec<u8>, Seq)| &range.0[..] <= key && key < &range.1[..];
+        self.ranges.iter().filter(covers).map(|range| range.2)
+    }
+
+    /// All versions, in order, with a tombstone before each value that a range hides first.
     pub fn listed(&self) -> Vec<Listed> {
-        let versions = self.versions.iter();
-        versions
-            .map(|((key, seq), value)| (key.clone(), seq.0, value.clone()))
-            .collect()
+        let mut listed: Vec<Listed> = Vec::new();
+        for ((key, Reverse(seq)), value) in &self.versions {
+            let newer = listed.last().filter(|newer| newer.0 == *key);
+            let newer = newer.map_or(Seq::MAX, |newer| newer.1);
+            let hiding = self.covering(key).filter(|number| number > seq).min();
+            if let Some(number) = hiding.filter(|number| value.is_some() && *number < newer) {
+                listed.push((key.clone(), number, None));
+            }
+            listed.push((key.clone(), *seq, value.clone()));
+        }
+        listed
     }
 
     /// What a reader at `at` sees.
     pub fn seen(&self, at: Seq) -> Vec<Listed> {
         let mut seen: Vec<Listed> = Vec::new();
-        let mut decided: Option<Vec<u8>> = None;
-        for (key, seq, value) in self.listed() {
-            if seq <= at && decided.as_ref() != Some(&key) {
-                decided = Some(key.clone());
-                seen.extend(value.map(|value| (key, seq, Some(value))));
+        let mut decided: Option<&Vec<u8>> = None;
+        for ((key, Reverse(seq)), value) in &self.versions {
+            if *seq <= at && decided != Some(key) {
+                decided = Some(key);
+                let is_hidden = self
+                    .covering(key)
+                    .any(|number| *seq < number && number <= at);
+                let value = value.clone().filter(|_| !is_hidden);
+                seen.extend(value.map(|value| (key.clone(), *seq, Some(value))));
             }
         }
         seen

@@ -10,6 +10,7 @@ enum Step {
     Write(Vec<(u8, Option<u8>)>),
     Put(u8, u8),
     Delete(u8),
+    DeleteRange(u8, u8),
     Snapshot,
     DropSnapshot,
     Flush,
@@ -25,6 +26,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (key(), any::<u8>()).prop_map(|(key, value)| Step::Put(key, value)),
         2 => key().prop_map(Step::Delete),
+        1 => (key(), key()).prop_map(|(from, to)| Step::DeleteRange(from, to)),
         3 => vec((key(), prop::option::of(any::<u8>())), 0..6).prop_map(Step::Write),
         2 => (key(), key()).prop_map(|(from, to)| Step::Read(from, to)),
         1 => Just(Step::Snapshot),
@@ -58,6 +60,11 @@ impl World {
         };
     }
 
+    fn delete_range(&mut self, from: u8, to: u8) {
+        self.model
+            .retain(|key, _| key[..] < [from][..] || key[..] >= [to][..]);
+    }
+
     async fn reopen(&mut self, disk: MemDisk) {
         self.snapshots.clear();
         self.disk = disk;
@@ -77,9 +84,17 @@ impl World {
                 self.write(key, None);
                 self.store.delete(&[key]).await?;
             }
+            Step::DeleteRange(from, to) => {
+                self.delete_range(from, to);
+                self.store.delete_range(&[from], &[to]).await?;
+            }
             Step::Write(writes) => {
                 let mut batch = WriteBatch::new();
                 for (key, byte) in writes {
+                    if key % 7 == 0 {
+                        self.delete_range(key / 2, key);
+                        batch.delete_range(&[key / 2], &[key]);
+                    }
                     self.write(key, byte);
                     match byte {
                         Some(byte) => batch.put(&[key], &value(byte)),
