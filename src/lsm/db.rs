@@ -14,6 +14,7 @@ use super::{
     ingest::Ingest,
     open::open,
     options::Options,
+    prefix::prefix_bounds,
     range::{Found, Range},
     shared::Shared,
     snapshot::Snapshot,
@@ -127,7 +128,7 @@ impl Db {
         Ok(hit.and_then(|(seq, value)| value.map(|value| Found { seq, value })))
     }
 
-    /// The keys within bounds as they are at `at`, ascending.
+    /// The keys within bounds as they are at `at`, ascending; [`Range::reversed`] turns them round.
     pub fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), at: Seq) -> Range {
         self.range_at(bounds, || at)
     }
@@ -140,6 +141,16 @@ impl Db {
     ) -> Range {
         let view = View::all(&self.shared.current.load());
         Range::new(view, bounds, at())
+    }
+
+    /// The keys that begin with `prefix` as they are at `at`, ascending.
+    pub fn prefix(&self, prefix: &[u8], at: Seq) -> Range {
+        let (start, end) = prefix_bounds(prefix);
+        let bounds = (
+            start.as_ref().map(Vec::as_slice),
+            end.as_ref().map(Vec::as_slice),
+        );
+        self.range(bounds, at)
     }
 
     /// Promises that nobody reads at a lower number any more: of every key, versions older than

@@ -75,6 +75,12 @@ impl Memtable {
         self.list.seek(key, seq)
     }
 
+    /// A cursor on the last version of keys below `key`, or on the last of all without one. It may
+    /// go backwards.
+    pub(super) fn before(&self, key: Option<&[u8]>) -> Cursor {
+        self.list.before(key.map(|key| (key, Seq::MAX)))
+    }
+
     /// A cursor on the first version.
     pub(super) fn first(&self) -> Cursor {
         self.list.first()
@@ -174,6 +180,13 @@ mod tests {
                 prop_assert_eq!(memtable.get(key, at), expected);
                 let mut cursor = memtable.seek(key, at);
                 let behind = model.range((key.to_vec(), Reverse(at))..).count();
+                let mut back = memtable.before(Some(key));
+                for ((key, seq), value) in model.range(..(key.to_vec(), Reverse(Seq::MAX))).rev() {
+                    let value = value.as_deref();
+                    prop_assert_eq!(back.entry(), Some(Entry { key, seq: seq.0, value }));
+                    back.retreat();
+                }
+                prop_assert_eq!(back.entry(), None);
                 prop_assert_eq!((0..).take_while(|_| {
                     let on = cursor.entry().is_some();
                     cursor.advance();
@@ -191,6 +204,10 @@ mod tests {
             writer.insert(Entry { key, seq: 7, value });
         }
         assert_eq!(memtable.get(b"k", 9), Some((7, None)));
+        let mut back = memtable.before(None);
+        assert_eq!(back.entry().map(|entry| entry.value), Some(None));
+        back.retreat();
+        assert_eq!(back.entry(), None);
         let values: Vec<_> = listed(&memtable).into_iter().map(|entry| entry.2).collect();
         assert_eq!(
             values,

@@ -11,10 +11,13 @@ use super::{
 };
 
 /// A cursor over the versions of all sources, in order. Of versions that are equal in key and
-/// number the one of the newest source comes first; the others follow.
+/// number the one of the newest source comes first; the others follow. Backwards everything is the
+/// other way round.
 pub(super) struct Merge {
     /// From new to old.
     sources: Vec<Source>,
+    /// The sources go backwards.
+    is_back: bool,
     /// The sources that have a version, as a binary heap with the first version on top.
     heap: Vec<usize>,
 }
@@ -22,17 +25,30 @@ pub(super) struct Merge {
 impl Merge {
     /// Merges these sources, which are given from new to old, from where their cursors stand.
     pub(super) fn new(sources: Vec<Source>) -> Self {
+        Merge::begin(sources, false)
+    }
+
+    /// As [`Self::new`], with sources that go backwards.
+    pub(super) fn back(sources: Vec<Source>) -> Self {
+        Merge::begin(sources, true)
+    }
+
+    fn begin(sources: Vec<Source>, is_back: bool) -> Self {
         let heap = (0..sources.len())
             .filter(|source| sources[*source].entry().is_some())
             .collect();
-        let mut merge = Merge { sources, heap };
+        let mut merge = Merge {
+            sources,
+            is_back,
+            heap,
+        };
         for place in (0..merge.heap.len() / 2).rev() {
             merge.sift_down(place);
         }
         merge
     }
 
-    /// The version under the cursor; none behind the last.
+    /// The version under the cursor; none beyond the end.
     pub(super) fn entry(&self) -> Option<Entry<'_>> {
         self.sources[*self.heap.first()?].entry()
     }
@@ -42,7 +58,7 @@ impl Merge {
         self.sources[*self.heap.first()?].value()
     }
 
-    /// Moves to the next version, or behind the last. After an error the cursor is of no more use.
+    /// Moves to the next version, or beyond the end. After an error the cursor is of no more use.
     pub(super) async fn advance(&mut self) -> Result<()> {
         let Some(top) = self.heap.first() else {
             return Ok(());
@@ -81,7 +97,14 @@ impl Merge {
             entry.map(|entry| (entry.key, entry.seq))
         };
         match (version(a), version(b)) {
-            (Some(first), Some(second)) => order(first, second).then(a.cmp(&b)),
+            (Some(first), Some(second)) => {
+                let forwards = order(first, second).then(a.cmp(&b));
+                if self.is_back {
+                    forwards.reverse()
+                } else {
+                    forwards
+                }
+            }
             _ => unreachable!("a source in the heap has a version"),
         }
     }

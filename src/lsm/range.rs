@@ -10,7 +10,7 @@ use super::{
     error::{LsmError, Result},
     merge::Merge,
     table::Caching,
-    view::{View, is_beyond},
+    view::{View, is_before, is_beyond},
 };
 
 /// What a read found.
@@ -25,13 +25,14 @@ pub struct Found {
     pub value: Bytes,
 }
 
-/// The keys within bounds, ascending, each with its newest version at or below a number. Sees what
-/// there was when it was made, whatever is written, flushed and compacted meanwhile.
+/// The keys within bounds, ascending or descending, each with its newest version at or below a
+/// number. Sees what there was when it was made, whatever is written, flushed and compacted meanwhile.
 pub struct Range {
     view: View,
     start: Bound<Vec<u8>>,
     end: Bound<Vec<u8>>,
     at: Seq,
+    is_reversed: bool,
     progress: Progress,
     /// The last key that was decided on. Further versions of it are passed over.
     key: Vec<u8>,
@@ -56,15 +57,30 @@ impl Range {
             start: bounds.0.map(<[u8]>::to_vec),
             end: bounds.1.map(<[u8]>::to_vec),
             at,
+            is_reversed: false,
             progress: Progress::Begun,
             key: Vec::new(),
             has_key: false,
         }
     }
 
+    /// The same keys the other way round, descending. Panics if some of them have been read.
+    #[must_use]
+    pub fn reversed(mut self) -> Self {
+        assert!(
+            matches!(self.progress, Progress::Begun),
+            "a range is turned round before it is read"
+        );
+        self.is_reversed = !self.is_reversed;
+        self
+    }
+
     /// The next key with what was found of it; none at the end. After an error it fails again.
     pub async fn next(&mut self) -> Result<Option<(Bytes, Found)>> {
-        let next = self.find_next().await;
+        let next = match self.is_reversed {
+            false => self.find_next().await,
+            true => self.find_previous().await,
+        };
         if let Err(error) = &next {
             self.progress = Progress::Failed(error.clone());
         }
@@ -102,6 +118,41 @@ impl Range {
                 }
             }
             merge.advance().await?;
+        }
+        Ok(None)
+    }
+
+    /// As [`Self::find_next`], descending. Of a key the oldest version comes first: which one is the
+    /// newest that can be seen is known only once the next key has come.
+    async fn find_previous(&mut self) -> Result<Option<(Bytes, Found)>> {
+        let start = self.start.as_ref().map(Vec::as_slice);
+        if let Progress::Begun = self.progress {
+            let end = self.end.as_ref().map(Vec::as_slice);
+            let merge = self.view.merge_back(start, end, Caching::Fill).await?;
+            self.progress = Progress::Reading(Box::new(merge));
+        }
+        let merge = match &mut self.progress {
+            Progress::Reading(merge) => merge,
+            Progress::Failed(error) => return Err(error.clone()),
+            Progress::Begun => unreachable!("the range has begun to read"),
+        };
+        while let Some(entry) = merge.entry() {
+            if is_before(start, entry.key) {
+                return Ok(None);
+            }
+            self.key.clear();
+            self.key.extend_from_slice(entry.key);
+            let mut newest = None;
+            while let Some(entry) = merge.entry().filter(|entry| entry.key == self.key) {
+                if entry.seq <= self.at {
+                    newest = Some((entry.seq, merge.value()));
+                }
+                merge.advance().await?;
+            }
+            if let Some((seq, Some(value))) = newest {
+                let key = Bytes::copy_from_slice(&self.key);
+                return Ok(Some((key, Found { seq, value })));
+            }
         }
         Ok(None)
     }

@@ -188,6 +188,15 @@ impl SkipList {
         (entry.key == key).then(|| found(entry))
     }
 
+    /// A cursor on the last version in front of `(key, seq)`, or on the last of all without a
+    /// target. Of equal versions it stands on the one that hides the others.
+    pub(super) fn before(&self, target: Option<(&[u8], Seq)>) -> Cursor {
+        Cursor {
+            list: Arc::clone(&self.list),
+            node: self.list.last_before(target),
+        }
+    }
+
     /// A cursor on the first version of all.
     pub(super) fn first(&self) -> Cursor {
         Cursor {
@@ -212,6 +221,14 @@ impl Cursor {
             self.node = self.list.next(node, 0);
         }
     }
+
+    /// Moves to the version before, past versions that are hidden by equal ones; from the first
+    /// one to behind the last. Links lead one way only, so this takes searches.
+    pub(super) fn retreat(&mut self) {
+        if let Some(entry) = self.entry() {
+            self.node = self.list.last_before(Some((entry.key, entry.seq)));
+        }
+    }
 }
 
 impl List {
@@ -234,6 +251,36 @@ impl List {
             before[lane] = node;
         }
         next
+    }
+
+    /// The last node in front of the target, or of all without one, null if there is none. Of
+    /// nodes with equal versions it is the first: the others are hidden by it.
+    fn last_before(&self, target: Option<(&[u8], Seq)>) -> *mut Node {
+        let mut before = [self.head; HEIGHT_MAX];
+        let last = match target {
+            Some((key, seq)) => {
+                self.search(key, seq, &mut before);
+                before[0]
+            }
+            None => self.last(),
+        };
+        if last == self.head {
+            return ptr::null_mut();
+        }
+        // SAFETY: it is a node of this list other than the head.
+        let entry = unsafe { entry(last) };
+        self.search(entry.key, entry.seq, &mut before)
+    }
+
+    /// The last node, which is the head of an empty list.
+    fn last(&self) -> NonNull<Node> {
+        let mut node = self.head;
+        for lane in (0..self.height.load(Ordering::Relaxed)).rev() {
+            while let Some(next) = NonNull::new(self.next(node, lane)) {
+                node = next;
+            }
+        }
+        node
     }
 
     /// The node behind `node` on a lane on which it stands, null at the end.

@@ -7,17 +7,22 @@ use bytes::Bytes;
 use super::{
     entry::{Entry, Seq},
     error::Result,
+    run_back::RunBackCursor,
     skiplist,
     table::{Caching, TableCursor},
     version::Version,
 };
 
-/// A cursor over one source.
+/// A cursor over one source, forwards or backwards.
 pub(super) enum Source {
     /// A memtable.
     Memory(skiplist::Cursor),
     /// Tables that follow each other.
     Run(Box<RunCursor>),
+    /// A memtable, backwards.
+    MemoryBack(skiplist::Cursor),
+    /// Tables that follow each other, backwards.
+    RunBack(Box<RunBackCursor>),
 }
 
 /// A cursor over neighbouring tables of a level, one behind the other. In level 0, where tables
@@ -35,23 +40,27 @@ pub(super) struct RunCursor {
 }
 
 impl Source {
-    /// The version under the cursor; none behind the last.
+    /// The version under the cursor; none beyond the end.
     pub(super) fn entry(&self) -> Option<Entry<'_>> {
         match self {
-            Source::Memory(cursor) => cursor.entry(),
+            Source::Memory(cursor) | Source::MemoryBack(cursor) => cursor.entry(),
             Source::Run(run) => run.cursor.as_ref()?.entry(),
+            Source::RunBack(run) => run.entry(),
         }
     }
 
     /// The value under the cursor to keep: shared with a block, copied from a memtable.
     pub(super) fn value(&self) -> Option<Bytes> {
         match self {
-            Source::Memory(cursor) => cursor.entry()?.value.map(Bytes::copy_from_slice),
+            Source::Memory(cursor) | Source::MemoryBack(cursor) => {
+                cursor.entry()?.value.map(Bytes::copy_from_slice)
+            }
             Source::Run(run) => run.cursor.as_ref()?.value(),
+            Source::RunBack(run) => run.value(),
         }
     }
 
-    /// Moves to the next version, or behind the last.
+    /// Moves to the next version in its direction, or beyond the end.
     pub(super) async fn advance(&mut self) -> Result<()> {
         match self {
             Source::Memory(cursor) => {
@@ -59,6 +68,11 @@ impl Source {
                 Ok(())
             }
             Source::Run(run) => run.advance().await,
+            Source::MemoryBack(cursor) => {
+                cursor.retreat();
+                Ok(())
+            }
+            Source::RunBack(run) => run.retreat().await,
         }
     }
 }

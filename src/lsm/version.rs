@@ -105,6 +105,13 @@ impl Version {
         run.start + before..run.end
     }
 
+    /// The tables of a run without those whose keys are all at or behind `key`.
+    pub(super) fn skip_from(&self, level: usize, run: Range<usize>, key: &[u8]) -> Range<usize> {
+        let tables = &self.levels[level][run.clone()];
+        let before = tables.partition_point(|table| table.info().properties.smallest < key);
+        run.start..run.start + before
+    }
+
     /// A version of only these tables of this one.
     pub(super) fn only(&self, tables: &[(usize, Range<usize>)]) -> Version {
         let mut only = Version::default();

@@ -11,6 +11,7 @@ use super::{
     error::Result,
     memtable::Memtable,
     merge::Merge,
+    run_back::RunBackCursor,
     source::{RunCursor, Source},
     state::SuperVersion,
     table::Caching,
@@ -84,6 +85,50 @@ impl View {
         Ok(Merge::new(sources))
     }
 
+    /// As [`Self::merge`], backwards: all versions of all keys from `end` down. Tables that lie before
+    /// `start` are left out, but versions before it may come by.
+    pub(super) async fn merge_back(
+        &self,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        caching: Caching,
+    ) -> Result<Merge> {
+        match end {
+            Bound::Unbounded => self.merge_below(start, None, caching).await,
+            Bound::Excluded(key) => self.merge_below(start, Some(key), caching).await,
+            // Nothing fits between a key and the same key with a zero byte behind it.
+            Bound::Included(key) => {
+                let key = [key, &[0]].concat();
+                self.merge_below(start, Some(&key), caching).await
+            }
+        }
+    }
+
+    async fn merge_below(
+        &self,
+        start: Bound<&[u8]>,
+        key: Option<&[u8]>,
+        caching: Caching,
+    ) -> Result<Merge> {
+        let memtables = self.memtables.iter();
+        let mut sources: Vec<Source> = memtables
+            .map(|memtable| Source::MemoryBack(memtable.before(key)))
+            .collect();
+        for (level, tables) in self.runs() {
+            let tables = match key {
+                Some(key) => self.version.skip_from(level, tables, key),
+                None => tables,
+            };
+            let last = self.version.level(level)[tables.clone()].last();
+            if last.is_some_and(|table| !is_before(start, &table.info().properties.largest)) {
+                let version = Arc::clone(&self.version);
+                let run = RunBackCursor::seek(version, level, tables, key, caching).await?;
+                sources.push(Source::RunBack(Box::new(run)));
+            }
+        }
+        Ok(Merge::back(sources))
+    }
+
     /// Tables that can be read one behind the other, from new to old: each of level 0 for itself,
     /// and whole levels below.
     fn runs(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
@@ -99,5 +144,14 @@ pub(super) fn is_beyond(end: Bound<&[u8]>, key: &[u8]) -> bool {
         Bound::Unbounded => false,
         Bound::Included(end) => key > end,
         Bound::Excluded(end) => key >= end,
+    }
+}
+
+/// Whether a key lies in front of the start of a range.
+pub(super) fn is_before(start: Bound<&[u8]>, key: &[u8]) -> bool {
+    match start {
+        Bound::Unbounded => false,
+        Bound::Included(start) => key < start,
+        Bound::Excluded(start) => key <= start,
     }
 }

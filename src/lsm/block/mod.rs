@@ -11,7 +11,6 @@
 //! 2. The first entry is a restart; restarts ascend.
 //! 3. Whatever the bytes are, reading them ends, with entries or with an error.
 
-#[cfg(test)]
 mod back;
 mod builder;
 mod cursor;
@@ -24,7 +23,6 @@ use bytes::Bytes;
 use super::entry::{Seq, order};
 use crate::codec::{DecodeError, split_varint};
 
-#[cfg(test)]
 pub(super) use back::BlockBackCursor;
 pub(super) use builder::BlockBuilder;
 pub(super) use cursor::BlockCursor;

@@ -15,7 +15,7 @@ use super::{
 
 /// A cursor that has gone through so many blocks is on a long way, and leaves no more of them in
 /// the cache.
-const FILL_BLOCKS_MAX: usize = 64;
+pub(super) const FILL_BLOCKS_MAX: usize = 64;
 
 /// A place in a table: before the first version, on one, or behind the last. It does not hold the
 /// table; every call is given it.

@@ -28,6 +28,7 @@
 //! who miss the same block at once both read it.
 
 mod access;
+mod back;
 mod builder;
 mod cache;
 mod cursor;
@@ -38,6 +39,7 @@ mod index;
 mod reader;
 
 pub(super) use access::{Access, ReadCounts};
+pub(super) use back::TableBackCursor;
 pub(super) use builder::TableBuilder;
 pub(super) use cache::Caching;
 pub(super) use cursor::TableCursor;

@@ -68,6 +68,23 @@ async fn rest(table: &Table, mut cursor: TableCursor) -> Versions {
     rest
 }
 
+/// All versions from the cursor on, backwards.
+async fn rest_back(table: &Table, mut cursor: TableBackCursor) -> Versions {
+    let mut rest = Versions::new();
+    while let Some(entry) = cursor.entry() {
+        let version = (entry.key.to_vec(), Reverse(entry.seq));
+        assert!(
+            rest.first_key_value()
+                .is_none_or(|(first, _)| *first > version)
+        );
+        rest.insert(version, cursor.value().map(|value| value.to_vec()));
+        if !cursor.step(table).expect("a step") {
+            cursor.previous_block(table).await.expect("a block");
+        }
+    }
+    rest
+}
+
 proptest! {
     #[test]
     fn a_table_gives_back_what_was_added(
@@ -80,6 +97,8 @@ proptest! {
             let table = table(&disk, info);
             let first = TableCursor::first(&table, Caching::Pass).await.expect("a cursor");
             assert_eq!(rest(&table, first).await, versions);
+            let last = TableBackCursor::last(&table, Caching::Pass).await.expect("a cursor");
+            assert_eq!(rest_back(&table, last).await, versions);
             for (key, at) in probes {
                 let key = key.into_bytes();
                 let behind = || versions.range((key.clone(), Reverse(at))..);
@@ -88,6 +107,12 @@ proptest! {
                 let expected: Versions =
                     behind().map(|(key, value)| (key.clone(), value.clone())).collect();
                 assert_eq!(rest(&table, cursor).await, expected);
+                let cursor = TableBackCursor::before(&table, &key, at, Caching::Fill).await;
+                let rest = rest_back(&table, cursor.expect("a cursor")).await;
+                let before = versions.range(..(key.clone(), Reverse(at)));
+                let expected: Versions =
+                    before.map(|(key, value)| (key.clone(), value.clone())).collect();
+                assert_eq!(rest, expected);
                 let hit: Option<Hit> = behind()
                     .next()
                     .filter(|((found, _), _)| *found == key)

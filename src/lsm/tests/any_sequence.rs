@@ -10,7 +10,7 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::{
     super::*,
-    model::{Listed, Model, assert_agrees, listed, note, number, seen},
+    model::{Listed, Model, all_of, assert_agrees, listed, note, number, seen, seen_back},
 };
 use crate::env::{MemDisk, task::block_on};
 
@@ -233,6 +233,50 @@ impl Story {
         let mut expected = self.model.seen(self.seq);
         expected.retain(|(key, _, _)| <_ as RangeBounds<[u8]>>::contains(&bounds, key.as_slice()));
         assert_eq!(found, expected, "{bounds:?}");
+        let mut back = seen_back(&self.db, bounds, self.seq)
+            .await
+            .expect("a range");
+        back.reverse();
+        assert_eq!(back, expected, "backwards {bounds:?}");
+        assert_eq!(self.both_ends(bounds).await, expected, "{bounds:?}");
+        if let Bound::Included(prefix) = bounds.0 {
+            let found = all_of(self.db.prefix(prefix, self.seq))
+                .await
+                .expect("a range");
+            let mut expected = self.model.seen(self.seq);
+            expected.retain(|(key, _, _)| key.starts_with(prefix));
+            assert_eq!(found, expected, "{prefix:?}");
+        }
+    }
+
+    /// Reads a range in pages of a few keys, in turn from its beginning and from its end, until they
+    /// meet.
+    async fn both_ends(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> Vec<Listed> {
+        let (mut start, mut end) = (bounds.0.map(<[u8]>::to_vec), bounds.1.map(<[u8]>::to_vec));
+        let (mut front, mut back) = (Vec::new(), Vec::new());
+        for page in 0.. {
+            let rest = (
+                start.as_ref().map(Vec::as_slice),
+                end.as_ref().map(Vec::as_slice),
+            );
+            let range = self.db.range(rest, self.seq);
+            let (mut range, keys, bound) = match page % 2 {
+                0 => (range, &mut front, &mut start),
+                _ => (range.reversed(), &mut back, &mut end),
+            };
+            let before = keys.len();
+            while keys.len() < before + 3
+                && let Some((key, found)) = range.next().await.expect("a read")
+            {
+                keys.push((key.to_vec(), found.seq, Some(found.value.to_vec())));
+            }
+            if keys.len() == before {
+                break;
+            }
+            *bound = Bound::Excluded(keys[keys.len() - 1].0.clone());
+        }
+        back.reverse();
+        [front, back].concat()
     }
 
     async fn check_snapshots(&self) {

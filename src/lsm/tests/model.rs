@@ -80,7 +80,20 @@ pub async fn seen(
     bounds: (Bound<&[u8]>, Bound<&[u8]>),
     at: Seq,
 ) -> Result<Vec<Listed>, LsmError> {
-    let mut range = db.range(bounds, at);
+    all_of(db.range(bounds, at)).await
+}
+
+/// What the database shows of bounds at `at`, descending.
+pub async fn seen_back(
+    db: &Db,
+    bounds: (Bound<&[u8]>, Bound<&[u8]>),
+    at: Seq,
+) -> Result<Vec<Listed>, LsmError> {
+    all_of(db.range(bounds, at).reversed()).await
+}
+
+/// All keys of a range, in its order.
+pub async fn all_of(mut range: Range) -> Result<Vec<Listed>, LsmError> {
     let mut seen = Vec::new();
     while let Some((key, found)) = range.next().await? {
         seen.push((key.to_vec(), found.seq, Some(found.value.to_vec())));
@@ -111,6 +124,10 @@ pub async fn assert_agrees(db: &Db, model: &Model, at: Seq) {
         expected,
         "at {at}"
     );
+    let everything = (Bound::Unbounded, Bound::Unbounded);
+    let mut back = seen_back(db, everything, at).await.expect("a range");
+    back.reverse();
+    assert_eq!(back, expected, "backwards at {at}");
     let keys = model.versions.keys().map(|(key, _)| key.as_slice());
     for key in keys.chain([&b"absent"[..]]) {
         let found = db.get(key, at).await.expect("a read");
