@@ -2,7 +2,11 @@
 //! "Space/time trade-offs in hash coding with allowable errors", 1970).
 //!
 //! Every key sets `probes` bits. A key of which one bit is not set was never added; the others are
-//! there, or look so by chance. With ten bits a key and seven probes that is one in 120.
+//! there, or look so by chance. All bits of a key lie in one line of 64 bytes, which is what a
+//! processor fetches at once, so that an answer costs one access to memory (Putze and others,
+//! "Cache-, hash- and space-efficient Bloom filters", 2007). Some lines get more keys than others,
+//! which costs a little: with ten bits a key and six probes one absent key in 100 passes, instead
+//! of one in 120 with bits all over the filter.
 
 use bytes::Bytes;
 
@@ -12,8 +16,11 @@ use crate::codec::DecodeError;
 /// square root of two).
 const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0x6a09_e667_f3bc_c909];
 
-/// More probes than this would gain nothing at any sensible size.
-const PROBES_MAX: usize = 30;
+/// A place in a line takes nine bits of a hash, and a hash has room for seven such.
+const PROBES_MAX: usize = 7;
+
+/// Bits that are fetched together.
+const LINE_BYTES: usize = 64;
 
 /// Collects the keys of a table and, once their number is known, makes the filter.
 #[derive(Debug, Default)]
@@ -25,8 +32,14 @@ pub(super) struct BloomBuilder {
 #[derive(Clone, Debug)]
 pub(super) struct Bloom {
     probes: u8,
-    bits: Bytes,
+    /// Copied from the file to where a line does not cross the processor's.
+    lines: Box<[Line]>,
 }
+
+/// The bits of some keys: the lowest of the first word is bit 0.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line([u64; LINE_BYTES / 8]);
 
 impl BloomBuilder {
     /// Adds a key. Each is to be added once: the filter is sized by their number.
@@ -36,54 +49,75 @@ impl BloomBuilder {
 
     /// The filter block's payload, with so many bits per key.
     pub(super) fn finish(&self, bits_per_key: usize, out: &mut Vec<u8>) {
-        let bytes = (self.hashes.len() * bits_per_key).div_ceil(8);
-        if bytes == 0 {
+        let lines = (self.hashes.len() * bits_per_key).div_ceil(LINE_BYTES * 8);
+        if lines == 0 {
             out.push(0);
             return;
         }
         // ln 2 = 0.69 probes per bit make the filter half full, which is best.
-        let probes = (bits_per_key * 69 / 100).clamp(1, PROBES_MAX);
-        out.push(probes as u8);
-        let start = out.len();
-        out.resize(start + bytes, 0);
-        let bits = &mut out[start..];
+        let probes = (bits_per_key * 69 / 100).clamp(1, PROBES_MAX) as u8;
+        let mut bits = vec![Line([0; LINE_BYTES / 8]); lines];
         for hash in &self.hashes {
-            for bit in probed(*hash, probes as u8, bytes) {
-                bits[bit / 8] |= 1 << (bit % 8);
+            let line = &mut bits[line_of(*hash, lines)];
+            for bit in probed(*hash, probes) {
+                line.0[bit / 64] |= 1 << (bit % 64);
             }
         }
+        out.push(probes);
+        let words = bits.iter().flat_map(|line| line.0);
+        words.for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
     }
 }
 
 impl Bloom {
     /// Reads the payload of a filter block.
-    pub(super) fn decode(mut payload: Bytes) -> Result<Bloom, DecodeError> {
+    pub(super) fn decode(payload: Bytes) -> Result<Bloom, DecodeError> {
         let error = |what| DecodeError { what, offset: 0 };
-        let probes = *payload.first().ok_or(error("the number of probes"))?;
-        let bits = payload.split_off(1);
-        if usize::from(probes) > PROBES_MAX || (probes > 0 && bits.is_empty()) {
+        let (probes, bits) = payload.split_first().ok_or(error("the number of probes"))?;
+        let (lines, rest) = bits.as_chunks::<LINE_BYTES>();
+        let is_odd = usize::from(*probes) > PROBES_MAX || !rest.is_empty();
+        if is_odd || (*probes > 0) == lines.is_empty() {
             return Err(error("a filter with as many probes as it can have"));
         }
-        Ok(Bloom { probes, bits })
+        Ok(Bloom {
+            probes: *probes,
+            lines: lines.iter().map(Line::decode).collect(),
+        })
     }
 
     /// Whether the key may have been added. Never false for one that was.
     pub(super) fn may_contain(&self, key: &[u8]) -> bool {
-        let mut probed = probed(hash(key), self.probes, self.bits.len());
-        probed.all(|bit| self.bits[bit / 8] & 1 << (bit % 8) != 0)
+        if self.lines.is_empty() {
+            return true;
+        }
+        let hash = hash(key);
+        let line = &self.lines[line_of(hash, self.lines.len())];
+        probed(hash, self.probes).all(|bit| line.0[bit / 64] >> (bit % 64) & 1 == 1)
     }
 }
 
-/// The bits of a key in a filter of `bytes` bytes: steps of one width from one start, both from
-/// the hash (Kirsch and Mitzenmacher, "Less hashing, same performance", 2006).
-fn probed(hash: u64, probes: u8, bytes: usize) -> impl Iterator<Item = usize> {
-    let bits = bytes as u128 * 8;
-    let width = hash.rotate_left(32).wrapping_mul(MULTIPLIERS[1]) | 1;
-    (0..u64::from(probes)).map(move |step| {
-        let point = hash.wrapping_add(step.wrapping_mul(width));
-        // Scales 0..2^64 to 0..bits.
-        ((u128::from(point) * bits) >> 64) as usize
-    })
+impl Line {
+    fn decode(bytes: &[u8; LINE_BYTES]) -> Line {
+        let (words, _) = bytes.as_chunks::<8>();
+        let mut line = Line([0; LINE_BYTES / 8]);
+        for (word, bytes) in line.0.iter_mut().zip(words) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        line
+    }
+}
+
+/// The line of a key among `lines`.
+fn line_of(hash: u64, lines: usize) -> usize {
+    // Scales 0..2^64 to 0..lines.
+    ((u128::from(hash) * lines as u128) >> 64) as usize
+}
+
+/// The bits of a key in its line.
+fn probed(hash: u64, probes: u8) -> impl Iterator<Item = usize> {
+    // The line follows from the upper bits; these depend on all.
+    let places = fold(hash, MULTIPLIERS[1]);
+    (0..u32::from(probes)).map(move |probe| (places >> (9 * probe)) as usize % (LINE_BYTES * 8))
 }
 
 /// 64 bits that depend on every bit of the key. Frozen: filters on disk were made with it.
@@ -136,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn at_ten_bits_a_key_fewer_than_one_in_a_hundred_absent_keys_pass() {
+    fn at_ten_bits_a_key_about_one_in_a_hundred_absent_keys_passes() {
         // Several kinds of keys: hashes have their favourites.
         let kinds: [fn(u64) -> Vec<u8>; 4] = [
             |n| n.to_be_bytes().to_vec(),
@@ -158,7 +192,7 @@ mod tests {
                     .filter(|n| bloom.may_contain(&kind(*n)))
                     .count();
                 let rate = passed as f64 / probes as f64;
-                assert!(rate < 0.0125, "kind {number}, {size} keys: {rate}");
+                assert!(rate < 0.0115, "kind {number}, {size} keys: {rate}");
                 assert!(
                     rate > 0.002 || size == 100,
                     "kind {number}, {size} keys: {rate}"

@@ -128,11 +128,12 @@ impl Range {
         let start = self.start.as_ref().map(Vec::as_slice);
         if let Progress::Begun = self.progress {
             let end = self.end.as_ref().map(Vec::as_slice);
+            let cover = self.view.cover();
             let merge = self.view.merge_back(start, end, Caching::Fill).await?;
-            self.progress = Progress::Reading(Box::new(merge));
+            self.progress = Progress::Reading(Box::new((merge, cover)));
         }
-        let merge = match &mut self.progress {
-            Progress::Reading(merge) => merge,
+        let (merge, cover) = match &mut self.progress {
+            Progress::Reading(reading) => &mut **reading,
             Progress::Failed(error) => return Err(error.clone()),
             Progress::Begun => unreachable!("the range has begun to read"),
         };
@@ -149,7 +150,11 @@ impl Range {
                 }
                 merge.advance().await?;
             }
-            if let Some((seq, Some(value))) = newest {
+            let Some((seq, Some(value))) = newest else {
+                continue;
+            };
+            let covering = cover.newest(&self.key, self.at).await?;
+            if covering.is_none_or(|number| number <= seq) {
                 let key = Bytes::copy_from_slice(&self.key);
                 return Ok(Some((key, Found { seq, value })));
             }

@@ -78,10 +78,10 @@ impl RunBackCursor {
         self.leave_if_done().await
     }
 
-    /// Moves on to the table before if the current one has no more versions.
+    /// Moves on to the nearest table before with versions if the current one has no more.
     async fn leave_if_done(&mut self) -> Result<()> {
         let is_done = |cursor: &TableBackCursor| cursor.entry().is_none();
-        if self.cursor.as_ref().is_some_and(is_done) {
+        while self.cursor.as_ref().is_some_and(is_done) {
             self.tables.end -= 1;
             // A reader who has come so far will hardly want all this soon again.
             self.caching = Caching::Pass;
@@ -90,7 +90,7 @@ impl RunBackCursor {
         Ok(())
     }
 
-    /// Stands on the last version of the last table, of which every table has one.
+    /// Stands on the last version of the last table, or before the first if it has none.
     async fn enter(&mut self) -> Result<()> {
         self.cursor = match self.version.level(self.level)[self.tables.clone()].last() {
             Some(table) => Some(TableBackCursor::last(table, self.caching).await?),

@@ -14,7 +14,7 @@ use super::{
     run_back::RunBackCursor,
     source::{RunCursor, Source},
     state::SuperVersion,
-    table::Caching,
+    table::{Caching, Properties},
     version::{LEVELS, Version},
 };
 
@@ -120,7 +120,11 @@ impl View {
                 None => tables,
             };
             let last = self.version.level(level)[tables.clone()].last();
-            if last.is_some_and(|table| !is_before(start, &table.info().properties.largest)) {
+            let ends_before = |properties: &Properties| match start {
+                Bound::Unbounded => false,
+                Bound::Included(start) | Bound::Excluded(start) => properties.ends_before(start),
+            };
+            if last.is_some_and(|table| !ends_before(&table.info().properties)) {
                 let version = Arc::clone(&self.version);
                 let run = RunBackCursor::seek(version, level, tables, key, caching).await?;
                 sources.push(Source::RunBack(Box::new(run)));

@@ -36,8 +36,12 @@ impl TableBackCursor {
     ) -> Result<TableBackCursor> {
         let tail = table.tail().await?;
         // All of the blocks before this one is in front of the target.
-        let slot = table.find(tail, key, seq)?.min(tail.index.len() - 1);
+        let slot = table.find(tail, key, seq)?;
         let mut cursor = TableBackCursor::at(slot, caching);
+        if slot == tail.index.len() {
+            cursor.previous_block(table).await?;
+            return Ok(cursor);
+        }
         let (handle, block) = cursor.load(table).await?;
         let placed = BlockBackCursor::before(block, key, seq);
         let placed = placed.map_err(|error| table.block_error(handle, error))?;

@@ -24,7 +24,8 @@
 //!            block and before all of the next; its value is the block's length varint, trailer
 //!            included. The first block begins at 0, and each where the one before it ends
 //!
-//! payload of the filter block:      probes u8 │ bits (see `bloom.rs`); no probes: no filter
+//! payload of the filter block:      probes u8 │ lines of 64 bytes (see `bloom.rs`); neither if there
+//!            is no filter but a zero
 //! payload of the properties block:  entries varint │ keys varint │ tombstones varint
 //!            │ range tombstones varint │ smallest seq varint │ largest seq varint
 //!            │ smallest key (length varint, bytes) │ end (length varint, bytes)

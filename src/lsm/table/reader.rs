@@ -71,12 +71,19 @@ impl Table {
         &self.info
     }
 
+    /// What it shares with other tables.
+    #[cfg(test)]
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// Its range tombstones.
     pub(in crate::lsm) async fn tombstones(&self) -> Result<Arc<RangeTombstones>> {
         Ok(Arc::clone(&self.tail().await?.tombstones))
     }
 
-    /// The newest version of `key` at or below `at`, whatever range tombstones say. Its value shares the memory of its block.
+    /// The newest version of `key` at or below `at`, whatever range tombstones say.
+    /// Its value shares the memory of its block.
     pub(in crate::lsm) async fn get(&self, key: &[u8], at: Seq) -> Result<Option<Hit>> {
         if at < self.info.properties.seq_min {
             return Ok(None);
