@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{
     error::Result,
     garbage::LiveTable,
-    manifest::{Edit, Manifest},
+    manifest::{Catalog, Edit, Manifest},
     shared::Shared,
     state::SuperVersion,
     trouble::{Attempts, Worker},
@@ -49,12 +49,30 @@ pub(super) enum Change {
     },
 }
 
-/// A change, and where its outcome is awaited.
-pub(super) struct Request {
-    /// What to change.
-    pub(super) change: Change,
-    /// Is told whether it was done, or came too late.
-    pub(super) done: oneshot::Sender<Result<bool>>,
+/// What is asked of the committer, and where the outcome is awaited.
+pub(super) enum Request {
+    /// To make a change.
+    Change {
+        /// What to change.
+        change: Change,
+        /// Is told whether it was done, or came too late.
+        done: oneshot::Sender<Result<bool>>,
+    },
+    /// To look at what there is while nothing changes.
+    Look {
+        /// Is shown it.
+        done: oneshot::Sender<Look>,
+    },
+}
+
+/// What there is between two changes.
+pub(super) struct Look {
+    /// What the manifest should say.
+    pub(super) catalog: Catalog,
+    /// What readers look at.
+    pub(super) current: Arc<SuperVersion>,
+    /// What the manifest says.
+    pub(super) reread: Result<Catalog>,
 }
 
 /// Takes requests until one fails.
@@ -64,7 +82,19 @@ pub(super) async fn run(
     mut requests: Receiver<Request>,
 ) {
     let mut attempts = Attempts::new(&shared, Worker::Committer);
-    while let Some(Request { change, done }) = requests.recv().await {
+    while let Some(request) = requests.recv().await {
+        let (change, done) = match request {
+            Request::Change { change, done } => (change, done),
+            Request::Look { done } => {
+                let look = Look {
+                    catalog: manifest.catalog().clone(),
+                    current: shared.current.load(),
+                    reread: manifest.reread().await,
+                };
+                let _ = done.send(look);
+                continue;
+            }
+        };
         let outcome = commit(&shared, &mut manifest, &mut attempts, change).await;
         if let Err(error) = &outcome {
             shared.fail(error.clone());

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{
     batch::{Batch, Mutation},
+    checkpoint::checkpoint,
     entry::{SEQ_MAX, Seq},
     error::{LsmError, Result},
     ingest::Ingest,
@@ -19,6 +20,7 @@ use super::{
     shared::Shared,
     snapshot::Snapshot,
     stats::Stats,
+    verify::{Finding, Report, verify_open},
     view::View,
 };
 use crate::env::{
@@ -168,6 +170,29 @@ impl Db {
     /// Begins to replace everything.
     pub async fn ingest(&self) -> Ingest {
         Ingest::new(Arc::clone(&self.shared))
+    }
+
+    /// Reads every file from the disk and compares it with the manifest, its checksums, and what
+    /// it says about itself. Nothing is changed, and others may go on meanwhile; one block is in
+    /// memory at a time. Fails only if the background work has stopped:
+    /// [`verify`](super::verify()) then checks the closed directory.
+    pub async fn verify(&self) -> Result<Report> {
+        verify_open(&self.shared).await
+    }
+
+    /// Damage that the scrub has found since the database was opened, at most 100 pieces.
+    pub fn damage(&self) -> Vec<Finding> {
+        self.shared.damage.list()
+    }
+
+    /// Makes a copy of what is durable in another directory of the same disk, which shares the
+    /// tables' bytes and opens like any database; it stays whatever becomes of this one. Durable
+    /// when it returns. Flushes what is frozen first, and returns the note that the copy has: who
+    /// wants everything in it freezes before. Refuses a directory that has a database or other
+    /// files; an unfinished copy is cleared away.
+    pub async fn checkpoint(&self, dir: &str) -> Result<Bytes> {
+        self.flush().await?;
+        checkpoint(&self.shared, dir).await
     }
 
     /// The state in numbers.

@@ -36,6 +36,13 @@ pub enum LsmError {
         /// The file.
         file: String,
     },
+    /// A copy cannot be made in this directory: it has a database, or is inside of the one that is
+    /// copied. Choose another one.
+    #[error("{dir} has a database, or is inside of the one to be copied")]
+    Occupied {
+        /// The directory.
+        dir: String,
+    },
     /// Versions were handed in that are not in ascending order, or not within bounds.
     #[error("entry {number} of the ingested data: {what}")]
     Unordered {

@@ -97,6 +97,16 @@ impl Files {
         }
     }
 
+    /// The disk.
+    pub(super) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// The path of a file of this name; of no name, what all paths begin with.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        names::path(&self.dir, name)
+    }
+
     fn path(&self, id: u64) -> String {
         names::path(&self.dir, &names::table(id))
     }

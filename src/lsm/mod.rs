@@ -54,6 +54,7 @@ mod arena;
 mod batch;
 mod block;
 mod bloom;
+mod checkpoint;
 mod commit;
 mod compact;
 mod compaction;
@@ -81,6 +82,7 @@ mod range;
 mod rate;
 mod retain;
 mod run_back;
+mod scrub;
 mod shared;
 mod skiplist;
 mod snapshot;
@@ -92,6 +94,7 @@ mod sync;
 mod table;
 mod tombstones;
 mod trouble;
+mod verify;
 mod version;
 mod view;
 
@@ -107,6 +110,7 @@ pub use range::{Found, Range};
 pub use snapshot::{Entries, OwnedEntry, Snapshot};
 pub use stats::Stats;
 pub use store::{Store, StoreError, StoreOptions, StoreSnapshot, StoreStats, SyncMode, WriteBatch};
+pub use verify::{Finding, Report, verify};
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ use super::{
     names::{self, Name},
     options::Options,
     rate::Rate,
+    scrub::{self, Damage},
     shared::{Shared, guarded},
     state::{Current, SuperVersion},
     stats::Counters,
@@ -58,7 +59,7 @@ pub(super) async fn open(
 }
 
 /// Makes the directory, durably: a lost name would take all that is in it along.
-async fn create_dir(disk: &dyn Disk, dir: &str) -> Result<()> {
+pub(super) async fn create_dir(disk: &dyn Disk, dir: &str) -> Result<()> {
     if dir.is_empty() {
         return Ok(());
     }
@@ -72,7 +73,7 @@ async fn create_dir(disk: &dyn Disk, dir: &str) -> Result<()> {
 }
 
 /// The files there are. What is not ours is not touched, nor worked beside.
-async fn list(disk: &dyn Disk, dir: &str) -> Result<Vec<Name>> {
+pub(super) async fn list(disk: &dyn Disk, dir: &str) -> Result<Vec<Name>> {
     let names = disk.list(dir).await?;
     let parse = |name: &String| {
         names::parse(name).ok_or_else(|| LsmError::Foreign {
@@ -157,6 +158,7 @@ fn start(
         note: watch::Sender::new(note),
         failure: OnceLock::new(),
         troubles: Troubles::default(),
+        damage: Damage::default(),
         clock,
         counters: Counters::default(),
         requests,
@@ -167,6 +169,10 @@ fn start(
     tasks.spawn(guarded(clone(), flush::run(clone())));
     for number in 0..compactions_max {
         tasks.spawn(guarded(clone(), compact::run(clone(), number)));
+    }
+    let scrub_rate = shared.files.options().scrub_bytes_per_second;
+    if scrub_rate > 0 {
+        tasks.spawn(guarded(clone(), scrub::run(clone(), scrub_rate)));
     }
     (shared, tasks)
 }

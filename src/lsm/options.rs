@@ -37,6 +37,8 @@ pub struct Options {
     pub open_files_max: usize,
     /// Bits of filter for each key of a table. Ten let one absent key in a hundred pass.
     pub bloom_bits_per_key: usize,
+    /// All tables are read and checked over and over, so many bytes in a second. 0: they are not.
+    pub scrub_bytes_per_second: u64,
     /// Background work that met an error of the disk waits so many milliseconds before it tries
     /// again, and longer with every error that follows.
     pub retry_ms: u64,
@@ -67,6 +69,7 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             open_files_max: 256,
             bloom_bits_per_key: 10,
+            scrub_bytes_per_second: 0,
             retry_ms: 100,
             manifest_bytes: 1 << 20,
         }
@@ -90,6 +93,7 @@ impl Options {
             cache_bytes: 4 << 10,
             open_files_max: 2,
             bloom_bits_per_key: 10,
+            scrub_bytes_per_second: 0,
             retry_ms: 1,
             manifest_bytes: 512,
         }

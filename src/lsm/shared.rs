@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    commit::{Change, Request},
+    commit::{Change, Look, Request},
     compaction::{Situation, next_sweep, pick},
     entry::Seq,
     error::{LsmError, Result},
@@ -17,6 +17,7 @@ use super::{
     job::Running,
     memtable::{Memtable, MemtableWriter},
     rate::Rate,
+    scrub::Damage,
     state::{Current, Frozen, SuperVersion},
     stats::Counters,
     trouble::Troubles,
@@ -52,6 +53,8 @@ pub(super) struct Shared {
     pub(super) failure: OnceLock<LsmError>,
     /// What the background work is waiting to try again.
     pub(super) troubles: Troubles,
+    /// What the scrub has found.
+    pub(super) damage: Damage,
     /// For waits.
     pub(super) clock: Clock,
     /// For [`Stats`](super::Stats).
@@ -132,9 +135,17 @@ impl Shared {
     /// does not count any more.
     pub(super) async fn commit(&self, change: Change) -> Result<bool> {
         let (done, outcome) = oneshot::channel();
-        let sent = self.requests.send(Request { change, done }).await;
+        let sent = self.requests.send(Request::Change { change, done }).await;
         sent.map_err(|_| self.stopped())?;
         outcome.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    /// What there is between two changes. Fails once the background work has stopped.
+    pub(super) async fn look(&self) -> Result<Look> {
+        let (done, outcome) = oneshot::channel();
+        let sent = self.requests.send(Request::Look { done }).await;
+        sent.map_err(|_| self.stopped())?;
+        outcome.await.map_err(|_| self.stopped())
     }
 
     /// Stops the background work: what is in memory stays readable, nothing more becomes durable.

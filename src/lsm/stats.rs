@@ -44,6 +44,12 @@ pub struct Stats {
     pub compactions: u64,
     /// How many tables went down a level or more as they were.
     pub moves: u64,
+    /// How many tables the scrub has checked.
+    pub scrubbed_tables: u64,
+    /// The bytes of their blocks.
+    pub scrubbed_bytes: u64,
+    /// How much damage it has found. See [`Db::damage`](super::Db::damage).
+    pub damaged: u64,
     /// How often background work met an error and tried again.
     pub retries: u64,
     /// How often a freeze had to wait.
@@ -79,6 +85,12 @@ pub(super) struct Counters {
     pub(super) compactions: AtomicU64,
     /// See [`Stats::moves`].
     pub(super) moves: AtomicU64,
+    /// See [`Stats::scrubbed_tables`].
+    pub(super) scrubbed_tables: AtomicU64,
+    /// See [`Stats::scrubbed_bytes`].
+    pub(super) scrubbed_bytes: AtomicU64,
+    /// See [`Stats::damaged`].
+    pub(super) damaged: AtomicU64,
     /// See [`Stats::retries`].
     pub(super) retries: AtomicU64,
     /// See [`Stats::stalls`].
@@ -112,6 +124,9 @@ impl Counters {
             compaction_read_bytes: load(&self.compaction_read_bytes),
             compactions: load(&self.compactions),
             moves: load(&self.moves),
+            scrubbed_tables: load(&self.scrubbed_tables),
+            scrubbed_bytes: load(&self.scrubbed_bytes),
+            damaged: load(&self.damaged),
             retries: load(&self.retries),
             stalls: load(&self.stalls),
             cache_hits: reads.cache_hits,

@@ -7,6 +7,7 @@ use super::{
     catalog::Catalog,
     edit::Edit,
     frame::{put_frame, put_header},
+    recovery::read,
 };
 use crate::env::{Disk, File};
 
@@ -56,6 +57,18 @@ impl Manifest {
         };
         manifest.begin(bytes.len() as u64);
         Ok(manifest)
+    }
+
+    /// What it should say.
+    pub(in crate::lsm) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// What it says: the file is read back.
+    pub(in crate::lsm) async fn reread(&self) -> Result<Catalog> {
+        let path = names::path(&self.dir, names::MANIFEST);
+        let (catalog, _) = read(self.disk.as_ref(), &path).await?;
+        Ok(catalog)
     }
 
     /// Makes an edit durable. After an error it may or may not be so, and [`Self::rewrite`] must

@@ -150,7 +150,12 @@ impl TableBuilder {
             // Nothing fits between a key and the same key with a zero byte behind it.
             self.properties.end = [&self.last_key[..], &[0]].concat().into();
         }
-        self.count_tombstones();
+        self.properties.cover(self.tombstones.fragments());
+        let properties = &self.properties;
+        assert!(
+            properties.entries > 0 || properties.range_tombstones > 0,
+            "a table holds something"
+        );
         self.add_tail();
         self.write().await?;
         self.file.sync().await?;
@@ -187,36 +192,6 @@ impl TableBuilder {
             id: self.id,
         };
         self.buffer.extend_from_slice(&footer.encode());
-    }
-
-    /// Counts the range tombstones, behind all versions.
-    fn count_tombstones(&mut self) {
-        let properties = &mut self.properties;
-        let fragments = self.tombstones.fragments();
-        if let ([first, ..], [.., last]) = (fragments, fragments) {
-            if properties.entries == 0 || first.start < properties.smallest {
-                properties.smallest = first.start.clone();
-            }
-            if properties.end < last.end {
-                properties.end = last.end.clone();
-            }
-        }
-        let is_first = properties.entries == 0;
-        let seqs = fragments.iter().flat_map(|fragment| &fragment.seqs);
-        let (min, max) = (seqs.clone().min(), seqs.max());
-        if let (Some(min), Some(max)) = (min, max) {
-            properties.seq_min = if is_first {
-                *min
-            } else {
-                properties.seq_min.min(*min)
-            };
-            properties.seq_max = properties.seq_max.max(*max);
-        }
-        properties.range_tombstones = fragments.len() as u64;
-        assert!(
-            properties.entries > 0 || properties.range_tombstones > 0,
-            "a table holds something"
-        );
     }
 
     fn count(&mut self, entry: Entry<'_>, is_first: bool) {

@@ -46,7 +46,7 @@ use bytes::Bytes;
 
 use crate::codec::{DecodeError, Decoder, put_bytes, put_varint};
 
-use super::super::{compression::Compression, entry::Seq};
+use super::super::{compression::Compression, entry::Seq, tombstones::Fragment};
 
 /// The last bytes of every table.
 pub(super) const MAGIC: [u8; 8] = *b"sisTABLE";
@@ -164,6 +164,28 @@ impl Properties {
         }
         put_bytes(out, &self.smallest);
         put_bytes(out, &self.end);
+    }
+
+    /// Counts range tombstones, behind all versions.
+    pub(super) fn cover(&mut self, fragments: &[Fragment]) {
+        if let ([first, ..], [.., last]) = (fragments, fragments) {
+            if self.entries == 0 || first.start < self.smallest {
+                self.smallest = first.start.clone();
+            }
+            if self.end < last.end {
+                self.end = last.end.clone();
+            }
+        }
+        let is_first = self.entries == 0;
+        let seqs = fragments.iter().flat_map(|fragment| &fragment.seqs);
+        if let (Some(min), Some(max)) = (seqs.clone().min(), seqs.max()) {
+            self.seq_min = match is_first {
+                true => *min,
+                false => self.seq_min.min(*min),
+            };
+            self.seq_max = self.seq_max.max(*max);
+        }
+        self.range_tombstones = fragments.len() as u64;
     }
 
     /// Whether a key lies behind everything in the table.

@@ -31,6 +31,7 @@ mod access;
 mod back;
 mod builder;
 mod cache;
+mod check;
 mod cursor;
 mod format;
 mod fragments;

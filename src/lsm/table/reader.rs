@@ -40,7 +40,8 @@ pub(in crate::lsm) struct TableInfo {
 /// A table. It is opened by the first read.
 pub(in crate::lsm) struct Table {
     info: TableInfo,
-    path: String,
+    /// Its file.
+    pub(super) path: String,
     access: Arc<Access>,
     /// Present once the table has been read from.
     tail: OnceLock<Tail>,
@@ -50,8 +51,10 @@ pub(in crate::lsm) struct Table {
 pub(super) struct Tail {
     /// Where each block is.
     pub(super) index: Index,
-    filter: Bloom,
-    tombstones: Arc<RangeTombstones>,
+    /// Denies keys that the table does not have.
+    pub(super) filter: Bloom,
+    /// Its range tombstones.
+    pub(super) tombstones: Arc<RangeTombstones>,
 }
 
 impl Table {
@@ -129,7 +132,8 @@ impl Table {
         }
     }
 
-    async fn read_tail(&self) -> Result<Tail> {
+    /// Opens the table and checks that it is the right one.
+    pub(super) async fn read_tail(&self) -> Result<Tail> {
         let file = self.access.file(self.info.id, &self.path).await?;
         let footer = read_footer(file.as_ref(), &self.path, &self.info).await?;
         let [filter, properties, index, tombstones] =
@@ -203,7 +207,8 @@ impl Table {
         Ok(block)
     }
 
-    async fn read_block(&self, handle: Handle) -> Result<Block> {
+    /// Reads a block from the disk.
+    pub(super) async fn read_block(&self, handle: Handle) -> Result<Block> {
         let file = self.access.file(self.info.id, &self.path).await?;
         let bytes = file.read_at(handle.offset, handle.length as usize).await?;
         let block = match bytes.len() as u64 == handle.length {

@@ -2,8 +2,10 @@
 
 mod any_sequence;
 mod behaviour;
+mod checkpoint;
 mod crash;
 mod damage;
 mod directory;
 mod faults;
 mod model;
+mod verify;
