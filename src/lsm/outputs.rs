@@ -62,7 +62,7 @@ impl Outputs {
         self.begin_fragments(Some(entry.key)).await?;
         self.cut_before(entry.key).await?;
         // It begins there, or was cut off there just now.
-        let next = self.ahead.pop_front_if(|next| next.start == entry.key);
+        let next = self.take_next(|next| next.start == entry.key);
         let builder = self.builder().await?;
         next.into_iter().for_each(|next| builder.cover(next));
         builder.add(entry);
@@ -91,13 +91,18 @@ impl Outputs {
 
     /// Adds the range tombstones that begin before a key, or all.
     async fn begin_fragments(&mut self, key: Option<&[u8]>) -> Result<()> {
-        let is_due = |next: &mut Fragment| key.is_none_or(|key| &next.start[..] < key);
-        while let Some(next) = self.ahead.pop_front_if(is_due) {
+        let is_due = |next: &Fragment| key.is_none_or(|key| &next.start[..] < key);
+        while let Some(next) = self.take_next(is_due) {
             // Those that were added end before this one begins: nothing is cut off them.
             self.cut_before(&next.start).await?;
             self.builder().await?.cover(next);
         }
         Ok(())
+    }
+
+    fn take_next(&mut self, is_due: impl Fn(&Fragment) -> bool) -> Option<Fragment> {
+        self.ahead.front().filter(|next| is_due(next))?;
+        self.ahead.pop_front()
     }
 
     /// The table in the making, begun if there is none.

@@ -26,15 +26,28 @@ fn batch(writer: u64, step: u64) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     writes
 }
 
-fn encode(writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> WriteBatch {
-    let mut batch = WriteBatch::new();
-    for (key, value) in writes {
+/// What a step of a writer writes at once: that, and a key of the step's own; and now and then all
+/// but the last of those keys are deleted by their range.
+fn encode(writer: u64, step: u64) -> WriteBatch {
+    let mut write = WriteBatch::new();
+    for (key, value) in &batch(writer, step) {
         match value {
-            Some(value) => batch.put(key, value),
-            None => batch.delete(key),
+            Some(value) => write.put(key, value),
+            None => write.delete(key),
         }
     }
-    batch
+    let (writer, step) = (writer as u8, step as u8);
+    write.put(&[writer, step], b"");
+    if step.is_multiple_of(4) {
+        write.delete_range(&[writer, 0], &[writer, step - 1]);
+    }
+    write
+}
+
+/// The steps whose own keys are there after so many steps.
+fn own_keys(steps: u64) -> Vec<u8> {
+    let deleted = (steps / 4 * 4).saturating_sub(1);
+    (deleted.max(1)..=steps).map(|step| step as u8).collect()
 }
 
 /// How many steps of each writer were acknowledged.
@@ -52,7 +65,7 @@ async fn work(
             let (store, acknowledged) = (store.clone(), Arc::clone(acknowledged));
             spawn(async move {
                 for step in 1..=WRITES_EACH {
-                    store.write(&encode(&batch(writer, step))).await?;
+                    store.write(&encode(writer, step)).await?;
                     acknowledged.lock()[writer as usize] = step;
                     if (writer, step % 7) == (0, 0) {
                         store.flush().await?;
@@ -109,6 +122,13 @@ async fn check(disk: &MemDisk, sync: SyncMode, acknowledged: [u64; WRITERS as us
         );
     }
     assert_consistent(&found, steps, place);
+    for (writer, steps) in steps.iter().enumerate() {
+        let own = found
+            .keys()
+            .filter(|key| key.len() == 2 && key[0] == writer as u8);
+        let own: Vec<u8> = own.map(|key| key[1]).collect();
+        assert_eq!(own, own_keys(*steps), "{place}: keys of writer {writer}");
+    }
     // It works on, and finds the same after another crash.
     store.put(b"later", b"1").await.expect("more work");
     store.sync().await.expect("a sync");
