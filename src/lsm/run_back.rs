@@ -49,9 +49,9 @@ impl RunBackCursor {
                     let cursor = TableBackCursor::before(table, key, Seq::MAX, caching);
                     run.cursor = Some(cursor.await?);
                 }
-                run.leave_if_done().await?;
             }
         }
+        run.leave_if_done().await?;
         Ok(run)
     }
 

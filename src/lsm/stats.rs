@@ -32,6 +32,8 @@ pub struct Stats {
     pub table_entries: u64,
     /// How many of them are tombstones.
     pub table_tombstones: u64,
+    /// The number of pieces into which range tombstones are cut in all tables.
+    pub table_range_tombstones: u64,
     /// The bytes of keys and values written by the owner.
     pub user_bytes: u64,
     /// The bytes of tables written by flushes.
@@ -118,6 +120,7 @@ impl Counters {
             compaction_debt_bytes: Targets::of(&shape, options).debt(&shape),
             table_entries: total(&current.version, |table| table.entries),
             table_tombstones: total(&current.version, |table| table.tombstones),
+            table_range_tombstones: total(&current.version, |table| table.range_tombstones),
             user_bytes: load(&self.user_bytes),
             flush_bytes: load(&self.flush_bytes),
             compaction_bytes: load(&self.compaction_bytes),

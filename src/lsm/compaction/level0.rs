@@ -4,9 +4,15 @@ use std::{cmp::Reverse, ops::Range};
 
 use super::{Choice, Shape, Situation, bounds, keys};
 
-/// Tables of level 0 into the base level, with what they overlap there.
-pub(super) fn choose(situation: &Situation<'_>, base: usize) -> Option<Choice> {
+/// Tables of level 0 into the base level, with what they overlap there: a group of those that
+/// are wanted.
+pub(super) fn choose(
+    situation: &Situation<'_>,
+    base: usize,
+    is_wanted: impl Fn(&[usize]) -> bool,
+) -> Option<Choice> {
     let mut groups = groups(&situation.shape);
+    groups.retain(|group| is_wanted(group));
     // The largest first, and the older of equals.
     groups.sort_by_key(|group| (Reverse(group.len()), Reverse(group.last().copied())));
     groups.into_iter().find_map(|group| {

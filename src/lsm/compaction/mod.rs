@@ -7,8 +7,9 @@
 //! least: the one with the fewest bytes below it for its own.
 //!
 //! A table that overlaps nothing where it goes is not rewritten: one edit changes its level, unless
-//! tables are compressed in another way there. And a table most of whose versions nobody can see any more is rewritten in its place, so that space
-//! comes back also where nothing new arrives.
+//! tables are compressed in another way there. And a table most of whose versions nobody can see
+//! any more is rewritten in its place, so that space comes back also where nothing new arrives; for
+//! the same reason a table that has little but range tombstones sinks through what they hide.
 //!
 //! # Invariants of a choice
 //! 1. Of level 0 it takes along everything that overlaps what it takes, directly or by others in
@@ -86,17 +87,21 @@ pub(super) fn pick(situation: &Situation<'_>) -> Option<Choice> {
     due.sort_by_key(|(score, level)| (Reverse(*score), *level));
     due.into_iter()
         .find_map(|(_, level)| match level {
-            0 => level0::choose(situation, targets.base),
+            0 => level0::choose(situation, targets.base, |_| true),
             _ => situation.go_down(level),
         })
         .or_else(|| situation.sweep())
+        .or_else(|| situation.sink(&targets))
 }
 
 /// The lowest floor above this one at which there may be one more table to rewrite for what nobody
-/// can see any more; the largest number if there is none.
+/// can see any more, in it or below it; the largest number if there is none.
 pub(super) fn next_sweep(shape: &Shape<'_>, floor: Seq) -> Seq {
-    let tables = (1..LEVELS).flat_map(|level| shape.level(level));
-    tables
+    let level0 = shape.level(0).iter();
+    let level0 = level0.filter(|table| table.properties.range_tombstones > 0);
+    let below = (1..LEVELS).flat_map(|level| shape.level(level));
+    level0
+        .chain(below)
         .map(|table| (table.properties.seq_max, table))
         .filter(|(seq_max, table)| *seq_max > floor && is_wasteful(table, *seq_max))
         .map(|(seq_max, _)| seq_max)
@@ -166,6 +171,30 @@ impl Situation<'_> {
             wasteful.map(|(table, _)| table).find_map(|table| {
                 let choice = self.complete(vec![(level, table..table + 1)], level)?;
                 choice.is_bottom.then_some(choice)
+            })
+        })
+    }
+
+    /// A table that has little but range tombstones, towards the versions below that they hide from
+    /// everybody.
+    fn sink(&self, targets: &Targets) -> Option<Choice> {
+        if !self.has_room_below() {
+            return None;
+        }
+        let is_heavy = |table: &TableInfo| {
+            table.properties.range_tombstones > 0 && is_wasteful(table, self.floor)
+        };
+        let level0 = level0::choose(self, targets.base, |group| {
+            let mut tables = group.iter().map(|table| self.shape.level(0)[*table]);
+            tables.any(is_heavy)
+        });
+        level0.or_else(|| {
+            (1..LEVELS - 1).find_map(|level| {
+                let tables = self.shape.level(level).iter().enumerate();
+                let mut heavy = tables.filter(|(_, table)| is_heavy(table));
+                heavy.find_map(|(table, _)| {
+                    self.complete(vec![(level, table..table + 1)], level + 1)
+                })
             })
         })
     }

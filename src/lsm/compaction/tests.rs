@@ -228,10 +228,7 @@ fn a_large_compaction_is_cut_into_parts_of_about_the_same_size() {
 fn any_levels() -> impl Strategy<Value = Levels> {
     let size = prop_oneof![Just(TABLE_BYTES), 1_u64..20_000];
     let level0 = vec((0_u8..60, 0_u8..9, size.clone()), 0..8);
-    let below = vec(
-        vec((1_u8..6, 0_u8..5, size, any::<bool>()), 0..12),
-        LEVELS - 1,
-    );
+    let below = vec(vec((1_u8..6, 0_u8..5, size, 0_u8..4), 0..12), LEVELS - 1);
     (level0, below).prop_map(|(level0, below)| {
         let mut levels = Levels::default();
         levels[0] = level0
@@ -240,9 +237,10 @@ fn any_levels() -> impl Strategy<Value = Levels> {
             .collect();
         for (level, tables) in (1..).zip(below) {
             let mut next = 0;
-            for (gap, length, bytes, is_wasteful) in tables {
+            for (gap, length, bytes, waste) in tables {
                 let mut table = table(next + gap..=next + gap + length, bytes);
-                table.properties.tombstones = if is_wasteful { 9 } else { 0 };
+                table.properties.tombstones = if waste == 1 { 9 } else { 0 };
+                table.properties.range_tombstones = if waste == 2 { 9 } else { 0 };
                 next += gap + length;
                 levels[level].push(table);
             }
@@ -304,12 +302,17 @@ fn check(levels: &Levels, choice: &Choice, running: &[Claim]) {
 /// What a choice leaves: its inputs are one table of their keys where it goes.
 fn perform(levels: &mut Levels, choice: &Choice) {
     let bytes = chosen(levels, choice).iter().map(|(_, t)| t.bytes).sum();
+    let inputs = chosen(levels, choice);
+    let ranges = inputs.iter().map(|(_, t)| t.properties.range_tombstones);
+    let ranges = ranges.sum::<u64>() * u64::from(!choice.is_bottom || choice.is_move);
     for (level, tables) in choice.inputs.iter().rev() {
         levels[*level].drain(tables.clone());
     }
     let (smallest, largest) = (choice.claim.smallest[0], choice.claim.end[0]);
     let output = &mut levels[choice.output_level];
-    output.push(table(smallest..=largest, bytes));
+    let mut merged = table(smallest..=largest, bytes);
+    merged.properties.range_tombstones = ranges;
+    output.push(merged);
     output.sort_by_key(|table| table.properties.smallest.clone());
 }
 
@@ -336,4 +339,25 @@ proptest! {
         }
         prop_assert!(levels[0].len() <= 2);
     }
+}
+
+#[test]
+fn a_table_of_range_tombstones_sinks_to_what_it_hides_once_nobody_can_see_that() {
+    let mut tables = levels(&[(0, 1..=9), (6, 2..=3)]);
+    assert_eq!(choose(&tables, &[]), None);
+    tables[0][0].properties.range_tombstones = 9;
+    let choice = choose(&tables, &[]).expect("space to win");
+    assert_eq!(choice.inputs, [(0, 0..1), (6, 0..1)]);
+    assert_eq!((choice.output_level, choice.is_bottom), (6, true));
+    tables[0][0].properties.seq_max = 6;
+    assert_eq!(choose(&tables, &[]), None);
+    assert_eq!(next_sweep(&shape(&tables), 5), 6);
+    // It also sinks from the levels between.
+    tables[0][0].properties.seq_max = 5;
+    tables[3] = std::mem::take(&mut tables[0]);
+    let choice = choose(&tables, &[]).expect("space to win");
+    assert_eq!(
+        (&choice.inputs[..], choice.output_level),
+        (&[(3, 0..1)][..], 4)
+    );
 }

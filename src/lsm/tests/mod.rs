@@ -8,4 +8,5 @@ mod damage;
 mod directory;
 mod faults;
 mod model;
+mod ranges;
 mod verify;
