@@ -1,5 +1,6 @@
 //! The engine as a whole, on a disk in memory.
 
+mod allocations;
 mod any_sequence;
 mod behaviour;
 mod checkpoint;
