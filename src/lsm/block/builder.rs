@@ -1,18 +1,28 @@
 //! Filling a block.
 
-use super::{super::entry::Entry, common_prefix};
+use std::ops::Range;
+
+use super::{super::entry::Entry, END_BYTES, RESTART_BYTES, common_prefix, head};
 use crate::codec::put_varint;
 
 /// The payload of a block that is being filled.
 #[derive(Debug)]
 pub(in crate::lsm) struct BlockBuilder {
     bytes: Vec<u8>,
-    restarts: Vec<u32>,
+    restarts: Vec<Restart>,
     /// Every so many entries one stands on its own.
     restart_interval: usize,
     /// Entries since the last restart.
     run: usize,
     last_key: Vec<u8>,
+}
+
+/// An entry that is written in full.
+#[derive(Debug)]
+struct Restart {
+    offset: u32,
+    /// Where its key lies.
+    key: Range<usize>,
 }
 
 impl BlockBuilder {
@@ -30,13 +40,13 @@ impl BlockBuilder {
     /// Adds a version, which must stand behind all that were added.
     pub(in crate::lsm) fn add(&mut self, entry: Entry<'_>) {
         let mut shared = common_prefix(&self.last_key, entry.key);
-        if self.restarts.is_empty() || self.run == self.restart_interval {
-            let offset = u32::try_from(self.bytes.len()).expect("a block under 4 GiB");
-            self.restarts.push(offset);
+        let is_restart = self.restarts.is_empty() || self.run == self.restart_interval;
+        if is_restart {
             self.run = 0;
             shared = 0;
         }
         self.run += 1;
+        let offset = self.bytes.len();
         let rest = &entry.key[shared..];
         let value = entry.value.unwrap_or_default();
         put_varint(&mut self.bytes, shared as u64);
@@ -46,6 +56,12 @@ impl BlockBuilder {
             &mut self.bytes,
             entry.value.map_or(0, |value| 1 + value.len() as u64),
         );
+        if is_restart {
+            self.restarts.push(Restart {
+                offset: u32::try_from(offset).expect("a block under 4 GiB"),
+                key: self.bytes.len()..self.bytes.len() + rest.len(),
+            });
+        }
         self.bytes.extend_from_slice(rest);
         self.bytes.extend_from_slice(value);
         self.last_key.truncate(shared);
@@ -54,7 +70,7 @@ impl BlockBuilder {
 
     /// The bytes so far.
     pub(in crate::lsm) fn len(&self) -> usize {
-        self.bytes.len() + 4 * (self.restarts.len() + 1)
+        self.bytes.len() + RESTART_BYTES * self.restarts.len() + END_BYTES
     }
 
     /// Whether nothing was added.
@@ -64,11 +80,22 @@ impl BlockBuilder {
 
     /// Appends the payload to `out` and starts anew.
     pub(in crate::lsm) fn finish(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.bytes);
+        // What the first and the last key have in common, all between them have.
+        let first = self
+            .restarts
+            .first()
+            .map(|first| &self.bytes[first.key.clone()]);
+        let common = first.map_or(0, |first| common_prefix(first, &self.last_key));
+        out.extend_from_slice(&self.bytes);
         for restart in &self.restarts {
-            out.extend_from_slice(&restart.to_le_bytes());
+            let head = head(&self.bytes[restart.key.clone()], common);
+            out.extend_from_slice(&restart.offset.to_le_bytes());
+            out.extend_from_slice(&head.to_le_bytes());
         }
-        out.extend_from_slice(&(self.restarts.len() as u32).to_le_bytes());
+        for number in [common, self.restarts.len()] {
+            out.extend_from_slice(&(number as u32).to_le_bytes());
+        }
+        self.bytes.clear();
         self.restarts.clear();
         self.last_key.clear();
         self.run = 0;

@@ -20,7 +20,8 @@ impl Block {
         key: &[u8],
         at: Seq,
     ) -> Result<Option<(Seq, Option<Bytes>)>, DecodeError> {
-        let restart = self.restart_before(key, at)?;
+        // A key that does not begin like all of the block is not here, wherever the search begins.
+        let restart = self.restart_before_alike(key, at)?;
         let mut offset = self.restart(restart)?;
         let next_restart = match restart + 1 < self.restarts {
             true => self.restart(restart + 1)?,

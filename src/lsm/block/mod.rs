@@ -2,13 +2,15 @@
 //! one before. The bytes are drawn in `table/format.rs`.
 //!
 //! Every so many entries one is written in full, a *restart*: a search halves its way among the
-//! restarts and then goes on entry by entry. There are three ways through a block: [`Block::find`]
+//! restarts and then goes on entry by entry. Since looking at an entry means waiting for memory, the
+//! search looks at four bytes of each restart's key, its *head*, which lie side by side at the end
+//! of the block; they are those behind what all keys of the block begin with. There are three ways through a block: [`Block::find`]
 //! looks up one key without putting any key together, [`BlockCursor`] goes forwards, and
 //! [`BlockBackCursor`] backwards.
 //!
 //! # Invariants
 //! 1. Versions stand in the order of [`entry::order`](super::entry::order).
-//! 2. The first entry is a restart; restarts ascend.
+//! 2. The first entry is a restart; restarts ascend, and so do their heads.
 //! 3. Whatever the bytes are, reading them ends, with entries or with an error.
 
 mod back;
@@ -16,7 +18,7 @@ mod builder;
 mod cursor;
 mod find;
 
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
 use bytes::Bytes;
 
@@ -34,7 +36,15 @@ pub(super) struct Block {
     /// Where the entries end and the restarts begin.
     entries_end: usize,
     restarts: usize,
+    /// How many bytes all keys begin with alike.
+    common: usize,
 }
+
+/// What each restart takes: its offset u32, and its head u32.
+const RESTART_BYTES: usize = 8;
+
+/// Behind the restarts: the bytes that all keys have in common u32, and the number of restarts u32.
+const END_BYTES: usize = 8;
 
 /// An entry as it lies in a block.
 struct Placed {
@@ -56,18 +66,20 @@ impl Block {
             bytes: Bytes::new(),
             entries_end: 0,
             restarts: 0,
+            common: 0,
         }
     }
 
     /// Looks at the end of a payload to find where its entries are.
     pub(super) fn new(bytes: Bytes) -> Result<Block, DecodeError> {
         let error = |what| DecodeError { what, offset: 0 };
-        let (body, count) = bytes
-            .split_last_chunk::<4>()
+        let (body, end) = bytes
+            .split_last_chunk::<END_BYTES>()
             .ok_or(error("a block with a number of restarts"))?;
-        let restarts = u32::from_le_bytes(*count) as usize;
+        let (common, restarts) = split_restart(end);
+        let restarts = restarts as usize;
         let entries_end = restarts
-            .checked_mul(4)
+            .checked_mul(RESTART_BYTES)
             .and_then(|length| body.len().checked_sub(length))
             .ok_or(error("a block with its restarts"))?;
         if restarts == 0 || entries_end == 0 {
@@ -77,6 +89,7 @@ impl Block {
             bytes,
             entries_end,
             restarts,
+            common: common as usize,
         })
     }
 
@@ -99,12 +112,12 @@ impl Block {
 
     /// The offset of a restart. `number` must be below their count.
     fn restart(&self, number: usize) -> Result<usize, DecodeError> {
-        let from = self.entries_end + 4 * number;
+        let from = self.entries_end + RESTART_BYTES * number;
         let offset = self
             .bytes
             .get(from..)
-            .and_then(|tail| tail.first_chunk::<4>())
-            .map(|bytes| u32::from_le_bytes(*bytes) as usize)
+            .and_then(|tail| tail.first_chunk())
+            .map(|bytes| split_restart(bytes).0 as usize)
             .filter(|offset| *offset < self.entries_end);
         offset.ok_or(DecodeError {
             what: "a restart that leads to an entry",
@@ -115,15 +128,32 @@ impl Block {
     /// The last restart in front of `(key, seq)`, or the first if there is none: what is wanted
     /// lies behind it, and before the next restart or right on it.
     fn restart_before(&self, key: &[u8], seq: Seq) -> Result<usize, DecodeError> {
-        let (mut low, mut high) = (0, self.restarts);
-        while high - low > 1 {
+        let (first, _) = self.restart_entry(0)?;
+        let known = &first[..self.common.min(first.len())];
+        match key[..known.len().min(key.len())].cmp(known) {
+            Ordering::Less => Ok(0),
+            Ordering::Equal => self.restart_before_alike(key, seq),
+            Ordering::Greater => Ok(self.restarts - 1),
+        }
+    }
+
+    /// As [`Self::restart_before`], for a key that begins like all of the block. For others it is
+    /// any restart.
+    fn restart_before_alike(&self, key: &[u8], seq: Seq) -> Result<usize, DecodeError> {
+        let end = self.entries_end + RESTART_BYTES * self.restarts;
+        let (restarts, _) = self.bytes[self.entries_end..end].as_chunks();
+        let wanted = head(key, self.common);
+        let mut low = restarts.partition_point(|restart| split_restart(restart).1 < wanted);
+        let alike = restarts[low..].partition_point(|restart| split_restart(restart).1 == wanted);
+        let mut high = low + alike;
+        while low < high {
             let middle = low + (high - low) / 2;
             match order(self.restart_entry(middle)?, (key, seq)).is_lt() {
-                true => low = middle,
+                true => low = middle + 1,
                 false => high = middle,
             }
         }
-        Ok(low)
+        Ok(low.saturating_sub(1))
     }
 
     /// Reads the entry at `offset`, behind a key of `key_length` bytes.
@@ -155,6 +185,22 @@ impl Block {
             end,
         })
     }
+}
+
+/// Two numbers that lie side by side.
+fn split_restart(bytes: &[u8; RESTART_BYTES]) -> (u32, u32) {
+    let both = u64::from_le_bytes(*bytes);
+    (both as u32, (both >> 32) as u32)
+}
+
+/// The four bytes of a key behind the first `common`, zeros where it has fewer, as a number that
+/// compares like them.
+fn head(key: &[u8], common: usize) -> u32 {
+    let rest = key.get(common..).unwrap_or_default();
+    let mut bytes = [0; 4];
+    let length = rest.len().min(4);
+    bytes[..length].copy_from_slice(&rest[..length]);
+    u32::from_be_bytes(bytes)
 }
 
 fn split_length(input: &[u8]) -> Option<(usize, &[u8])> {

@@ -62,8 +62,15 @@ proptest! {
             1..60,
         ),
         restart_interval in 1_usize..20,
-        probes in prop::collection::vec(("[abc]{0,6}", 0_u64..10), 20),
+        probes in prop::collection::vec(("[abc]{0,6}", 0_u64..10, any::<bool>()), 20),
+        prefix in "[ab]{0,6}",
     ) {
+        // All keys begin alike; those that are looked for may, or not.
+        let prefixed = |key: &[u8]| [prefix.as_bytes(), key].concat();
+        let versions: Versions = versions
+            .into_iter()
+            .map(|((key, seq), value)| ((prefixed(&key), seq), value))
+            .collect();
         let block = Block::new(build(&versions, restart_interval)).expect("a block");
         let listed = |((key, seq), value): (&(Vec<u8>, Reverse<Seq>), &Option<Vec<u8>>)| {
             (key.clone(), seq.0, value.clone())
@@ -73,8 +80,8 @@ proptest! {
         prop_assert_eq!(rest_back(last), all);
         // One cursor for all searches: none may leave anything to the next.
         let mut cursor = BlockCursor::new(block.clone());
-        for (key, seq) in probes {
-            let key = key.into_bytes();
+        for (key, seq, is_alike) in probes {
+            let key = if is_alike { prefixed(key.as_bytes()) } else { key.into_bytes() };
             let target = (key.clone(), Reverse(seq));
             cursor.seek(&key, seq).expect("a search");
             let expected: Vec<_> = versions.range(target.clone()..).map(listed).collect();
@@ -90,8 +97,12 @@ proptest! {
     }
 
     #[test]
-    fn any_payload_is_read_or_refused(payload: Vec<u8>, restarts in 0_u32..4, key: Vec<u8>) {
-        let ends = [payload.clone(), [&payload[..], &restarts.to_le_bytes()].concat()];
+    fn any_payload_is_read_or_refused(payload: Vec<u8>, restarts in 0_u32..4,
+        common in prop_oneof![0_u32..4, any::<u32>()],
+        key: Vec<u8>,
+    ) {
+        let end = [common, restarts].map(u32::to_le_bytes).concat();
+        let ends = [payload.clone(), [&payload[..], &end].concat()];
         for payload in ends {
             let Ok(block) = Block::new(payload.into()) else {
                 continue;

@@ -13,9 +13,12 @@
 //!                         so that a block of another file or place never passes for this one
 //!
 //! payload of a data block, and of the index block:
-//!            entry … entry │ restart u32 … restart u32 │ number of restarts u32
-//!            restart:     offset of an entry that does not lean on the one before it; the first
-//!                         is 0; a search halves its way among them
+//!            entry … entry │ restart … restart │ common u32 │ number of restarts u32
+//!            restart:     offset u32 of an entry that does not lean on the one before it (the first
+//!                         is 0) │ its head u32: the four bytes of its key behind those that all
+//!                         keys have in common, the first the most significant, zeros if it ends;
+//!                         a search halves its way among the heads
+//!            common:      how many bytes the first and the last key begin with alike
 //! entry    = shared varint │ rest varint │ seq varint │ tag varint │ key's rest │ value
 //!            shared:      how many bytes its key has in common with the key before
 //!            tag:         0 for a tombstone, else 1 + the length of the value
