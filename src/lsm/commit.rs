@@ -123,6 +123,7 @@ async fn commit(
     change.added().for_each(|(_, table)| table.keep());
     make_durable(manifest, attempts, &edit).await?;
     install(shared, &edit, change);
+    shared.update_pressure();
     // A table that only changes its level is removed and added.
     let is_kept = |id| edit.added.iter().any(|(_, info)| info.id == id);
     let is_removed = |table: &&Arc<LiveTable>| {

@@ -129,6 +129,9 @@ async fn merge_part(shared: &Shared, job: &Job, part: &Part) -> Result<Vec<Arc<L
         }
         merge.advance().await?;
         if pace.count(bytes) {
+            if shared.pressure.is_on() {
+                pace.hurry();
+            }
             pace.turn().await;
         }
     }

@@ -89,6 +89,18 @@ impl Db {
         self.shared.freeze(note).await.map(drop)
     }
 
+    /// Waits as long as writers are to be slowed down, because flushes or compactions do not keep
+    /// up: mostly not at all, and never longer than 20 milliseconds. An owner who calls it after
+    /// its writes is spared long waits in [`Self::freeze`].
+    pub async fn hold_back(&self) {
+        self.shared.hold_back().await;
+    }
+
+    /// Whether [`Self::hold_back`] may wait.
+    pub(super) fn holds_back(&self) -> bool {
+        self.shared.pressure.is_on()
+    }
+
     /// Waits until everything that is frozen now is durable.
     pub async fn flush(&self) -> Result<()> {
         let newest = match self.shared.current.load().frozen.last() {
@@ -125,6 +137,8 @@ impl Db {
         key: &[u8],
         at: impl FnOnce() -> Seq,
     ) -> Result<Option<Found>> {
+        let gets = &self.shared.counters.gets;
+        gets.fetch_add(1, Ordering::Relaxed);
         let current = self.shared.current.load();
         let hit = current.get(key, at().min(SEQ_MAX)).await?;
         Ok(hit.and_then(|(seq, value)| value.map(|value| Found { seq, value })))

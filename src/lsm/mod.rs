@@ -24,9 +24,15 @@
 //! # Who may change what
 //! A few tasks work in the background: a flush and some compactions that do not touch each other's
 //! tables (`job`) make new tables, and the committer (`commit`) alone writes the manifest and then
-//! swaps the super-version, one change at a time. Whoever meets an error of the disk tries again
-//! (`trouble`); what cannot be mended so [stops them all](Db::error): memory stays readable, and since the
+//! swaps the super-version, one change at a time. When they do not keep up, writers are slowed down
+//! and in the end wait (`pressure`). Whoever meets an error of the disk tries again (`trouble`); what
+//! cannot be mended so [stops them all](Db::has_stopped): memory stays readable, and since the
 //! owner's log is cut only below a durable note, nothing is lost.
+//!
+//! # Trust
+//! [`Db::verify`] reads everything and compares it with everything else that is known of it; the
+//! `scrub` does so slowly and for ever. A [checkpoint](Db::checkpoint) is a whole database in
+//! another directory, made of second names for the same files, which never change.
 //!
 //! # Invariants
 //! 1. Versions stand in one order everywhere: keys ascending, of one key the newest first.
@@ -78,6 +84,7 @@ mod options;
 mod outputs;
 mod pace;
 mod prefix;
+mod pressure;
 mod range;
 mod rate;
 mod retain;
@@ -106,6 +113,7 @@ pub use error::LsmError;
 pub use ingest::Ingest;
 pub use options::Options;
 pub use prefix::prefix_bounds;
+pub use pressure::HeldBack;
 pub use range::{Found, Range};
 pub use snapshot::{Entries, OwnedEntry, Snapshot};
 pub use stats::Stats;

@@ -17,6 +17,7 @@ use super::{
     memtable::Memtable,
     names::{self, Name},
     options::Options,
+    pressure::Pressure,
     rate::Rate,
     scrub::{self, Damage},
     shared::{Shared, guarded},
@@ -150,6 +151,7 @@ fn start(
         current: Current::new(first),
         writer: Mutex::new(writer),
         next_memtable: AtomicU64::new(1),
+        pressure: Pressure::default(),
         running: Running::default(),
         compaction_rate,
         next_sweep: AtomicU64::new(0),
@@ -163,6 +165,7 @@ fn start(
         counters: Counters::default(),
         requests,
     });
+    shared.update_pressure();
     let mut tasks = Tasks::default();
     let clone = || Arc::clone(&shared);
     tasks.spawn(guarded(clone(), commit::run(clone(), manifest, receiver)));

@@ -30,6 +30,11 @@ impl<'a> Pace<'a> {
         self.bytes >= TURN_BYTES
     }
 
+    /// From now on keeps to no rate.
+    pub(super) fn hurry(&mut self) {
+        self.rate = None;
+    }
+
     /// Lets others work, and waits if the rate says so.
     pub(super) async fn turn(&mut self) {
         if let Some(rate) = self.rate {

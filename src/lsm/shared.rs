@@ -1,8 +1,11 @@
 //! What the database's handle and its background tasks have in common.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,6 +19,7 @@ use super::{
     files::Files,
     job::Running,
     memtable::{Memtable, MemtableWriter},
+    pressure::{Pressure, Reason, WAIT_US_MAX},
     rate::Rate,
     scrub::Damage,
     state::{Current, Frozen, SuperVersion},
@@ -37,6 +41,8 @@ pub(super) struct Shared {
     pub(super) writer: Mutex<MemtableWriter>,
     /// The number of the next memtable.
     pub(super) next_memtable: AtomicU64,
+    /// Whether writers are to be slowed down.
+    pub(super) pressure: Pressure,
     /// What is being compacted.
     pub(super) running: Running,
     /// How fast compactions may go.
@@ -98,13 +104,62 @@ impl Shared {
     pub(super) async fn freeze(&self, note: Bytes) -> Result<Arc<SuperVersion>> {
         let frozen_max = self.files.options().frozen_max;
         let has_room = |current: &SuperVersion| current.frozen.len() < frozen_max;
-        if !has_room(&self.current.load()) {
-            self.counters.stalls.fetch_add(1, Ordering::Relaxed);
+        let stalled = &self.counters.stalled;
+        let is_stall = !has_room(&self.current.load());
+        if is_stall {
+            stalled.count(self.stall_reason());
         }
-        self.wait_until(has_room).await?;
+        let began_us = self.clock.now_us();
+        let done = self.wait_until(has_room).await;
+        if is_stall {
+            stalled.add_us(self.clock.now_us() - began_us);
+        }
+        done?;
         let frozen = self.rotate(note);
+        self.update_pressure();
         self.changes.send_replace(());
         Ok(frozen)
+    }
+
+    /// Why there is no room for one more frozen memtable.
+    fn stall_reason(&self) -> Reason {
+        let level0 = self.current.load().version.level(0).len();
+        match self.troubles.any() {
+            Some(_) => Reason::Trouble,
+            None if level0 >= self.files.options().level0_stall() => Reason::Level0,
+            None => Reason::Memtables,
+        }
+    }
+
+    /// Waits as long as whoever has just written is to be slowed down.
+    pub(super) async fn hold_back(&self) {
+        let written = self.counters.user_bytes.load(Ordering::Relaxed);
+        let bytes = self.pressure.since_last(written);
+        let strength = match self.pressure.is_on() {
+            true => {
+                let options = self.files.options();
+                self.pressure.strength(&self.current.load(), options)
+            }
+            false => None,
+        };
+        let Some((reason, bytes_per_second)) = strength else {
+            return;
+        };
+        let now_us = self.clock.now_us();
+        let debt = &self.pressure.debt;
+        let wait_us = debt.owe(bytes, bytes_per_second, now_us, WAIT_US_MAX);
+        // Timers are not finer than a millisecond: less is left for the next call.
+        if wait_us >= 1000 {
+            self.counters.slowed.count(reason);
+            self.clock.sleep(Duration::from_micros(wait_us)).await;
+            self.counters.slowed.add_us(self.clock.now_us() - now_us);
+        }
+    }
+
+    /// To be called when tables or frozen memtables have changed.
+    pub(super) fn update_pressure(&self) {
+        let current = self.current.load();
+        self.pressure.update(&current, self.files.options());
     }
 
     fn rotate(&self, note: Bytes) -> Arc<SuperVersion> {

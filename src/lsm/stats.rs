@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 
 use super::{
-    compaction::{Targets, scores},
+    compaction::{Targets, live_bytes, scores},
     options::Options,
+    pressure::{HeldBack, HeldBackCounters},
     state::SuperVersion,
     table::{Properties, ReadCounts},
     version::{LEVELS, Version},
@@ -17,6 +18,17 @@ use super::{
 pub struct Stats {
     /// The memory of all memtables, in bytes.
     pub memtable_bytes: u64,
+    /// The same, under the name that it had in the seed of this project.
+    pub memtable_size: u64,
+    /// The number of all tables, under the name that it had there.
+    pub num_sstables: u64,
+    /// The bytes that flushes and compactions wrote for each thousand that the owner wrote; 0 if it
+    /// wrote nothing.
+    pub write_amplification_permille: u64,
+    /// The bytes of all tables for each thousand that would do for what can be seen; an estimate.
+    pub space_amplification_permille: u64,
+    /// The tables that were asked for each thousand lookups of a key.
+    pub read_amplification_permille: u64,
     /// How many memtables wait for their flush.
     pub frozen: u64,
     /// The number of tables in each level.
@@ -56,6 +68,14 @@ pub struct Stats {
     pub retries: u64,
     /// How often a freeze had to wait.
     pub stalls: u64,
+    /// The same by reason.
+    pub stalled: HeldBack,
+    /// How often writers were slowed down before that.
+    pub slowdowns: u64,
+    /// The same by reason.
+    pub slowed: HeldBack,
+    /// How often a key was looked up.
+    pub gets: u64,
     /// Blocks that reads of users found in the cache.
     pub cache_hits: u64,
     /// Blocks that they had to read from the disk.
@@ -95,8 +115,12 @@ pub(super) struct Counters {
     pub(super) damaged: AtomicU64,
     /// See [`Stats::retries`].
     pub(super) retries: AtomicU64,
-    /// See [`Stats::stalls`].
-    pub(super) stalls: AtomicU64,
+    /// See [`Stats::stalled`].
+    pub(super) stalled: HeldBackCounters,
+    /// See [`Stats::slowed`].
+    pub(super) slowed: HeldBackCounters,
+    /// See [`Stats::gets`].
+    pub(super) gets: AtomicU64,
 }
 
 impl Counters {
@@ -111,8 +135,17 @@ impl Counters {
         let frozen = current.frozen.iter().map(|frozen| frozen.memtable.bytes());
         let memtable_bytes = current.active.bytes() + frozen.sum::<usize>();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (flush_bytes, compaction_bytes) =
+            (load(&self.flush_bytes), load(&self.compaction_bytes));
+        let (user_bytes, gets) = (load(&self.user_bytes), load(&self.gets));
+        let table_bytes = current.version.tables().map(|table| table.info().bytes);
         Stats {
             memtable_bytes: memtable_bytes as u64,
+            memtable_size: memtable_bytes as u64,
+            num_sstables: current.version.tables().count() as u64,
+            write_amplification_permille: permille(flush_bytes + compaction_bytes, user_bytes),
+            space_amplification_permille: permille(table_bytes.sum(), live_bytes(&shape)),
+            read_amplification_permille: permille(reads.filter_checks, gets),
             frozen: current.frozen.len() as u64,
             tables: levels(&current.version, |_| 1),
             level_bytes: levels(&current.version, |bytes| bytes),
@@ -121,9 +154,9 @@ impl Counters {
             table_entries: total(&current.version, |table| table.entries),
             table_tombstones: total(&current.version, |table| table.tombstones),
             table_range_tombstones: total(&current.version, |table| table.range_tombstones),
-            user_bytes: load(&self.user_bytes),
-            flush_bytes: load(&self.flush_bytes),
-            compaction_bytes: load(&self.compaction_bytes),
+            user_bytes,
+            flush_bytes,
+            compaction_bytes,
             compaction_read_bytes: load(&self.compaction_read_bytes),
             compactions: load(&self.compactions),
             moves: load(&self.moves),
@@ -131,7 +164,11 @@ impl Counters {
             scrubbed_bytes: load(&self.scrubbed_bytes),
             damaged: load(&self.damaged),
             retries: load(&self.retries),
-            stalls: load(&self.stalls),
+            stalls: self.stalled.get().times(),
+            stalled: self.stalled.get(),
+            slowdowns: self.slowed.get().times(),
+            slowed: self.slowed.get(),
+            gets,
             cache_hits: reads.cache_hits,
             cache_misses: reads.cache_misses,
             cache_bytes: reads.cache_bytes,
@@ -140,6 +177,14 @@ impl Counters {
             filter_false: reads.filter_false,
             open_files: reads.open_files,
         }
+    }
+}
+
+/// So many for each thousand of those; 0 if there are none.
+fn permille(number: u64, of: u64) -> u64 {
+    match of {
+        0 => 0,
+        of => (u128::from(number) * 1000 / u128::from(of)) as u64,
     }
 }
 

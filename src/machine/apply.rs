@@ -125,8 +125,9 @@ impl Machine {
     }
 
     /// To be called between entries: begins a flush if the memtable is full. Waits while too many
-    /// flushes are under way.
+    /// flushes are under way, and a little while flushes and compactions do not keep up.
     pub async fn settle(&mut self) -> Result<(), MachineError> {
+        self.db.hold_back().await;
         if self.db.wants_freeze() {
             self.freeze().await?;
         }

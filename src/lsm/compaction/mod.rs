@@ -109,6 +109,25 @@ pub(super) fn next_sweep(shape: &Shape<'_>, floor: Seq) -> Seq {
         .unwrap_or(Seq::MAX)
 }
 
+/// About how many bytes would do for what can be seen: those of the tables that have nothing below
+/// them, without what is hidden in them. What lies above others mostly replaces what they have.
+pub(super) fn live_bytes(shape: &Shape<'_>) -> u64 {
+    let of_level = |level: usize| {
+        let tables = shape.level(level).iter();
+        let lowest = tables.filter(move |table| {
+            let (smallest, end) = keys(table);
+            !(level + 1..LEVELS).any(|below| !shape.overlap(below, smallest, end).is_empty())
+        });
+        lowest.map(|table| {
+            let properties = &table.properties;
+            let visible = properties.keys.saturating_sub(properties.tombstones);
+            let share = u128::from(table.bytes) * u128::from(visible);
+            (share / u128::from(properties.entries.max(1))) as u64
+        })
+    };
+    (0..LEVELS).flat_map(of_level).sum()
+}
+
 /// How full each level is, in thousandths of what makes it due.
 pub(super) fn scores(shape: &Shape<'_>, options: &Options) -> Vec<u64> {
     let targets = Targets::of(shape, options);

@@ -217,8 +217,8 @@ fn a_large_compaction_is_cut_into_parts_of_about_the_same_size() {
             .map(|part| part.start.as_ref().expect("a start")[0])
             .collect()
     };
-    assert_eq!(starts(1, 1), []);
-    assert_eq!(starts(9, 10 * TABLE_BYTES), []);
+    assert!(starts(1, 1).is_empty());
+    assert!(starts(9, 10 * TABLE_BYTES).is_empty());
     assert_eq!(starts(2, TABLE_BYTES), [3]);
     assert_eq!(starts(3, TABLE_BYTES), [3, 5]);
     assert_eq!(starts(3, 3 * TABLE_BYTES), [3]);

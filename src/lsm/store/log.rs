@@ -75,7 +75,7 @@ impl Log {
 
     /// Whether writes can be made without waiting for anything.
     pub(super) fn is_ready(&self) -> bool {
-        self.sync == SyncMode::None && self.writes_now && !self.is_full
+        self.sync == SyncMode::None && self.writes_now && !self.is_full && !self.db.holds_back()
     }
 
     /// Makes writes at once; only if [`Self::is_ready`].
@@ -93,6 +93,7 @@ impl Log {
     /// Makes all writes of a group: first in the log, then in memory. After an error the log is
     /// not to be used again.
     pub(super) async fn commit(&mut self, group: &Pending) -> Result<()> {
+        self.db.hold_back().await;
         if self.is_full || group.wants_freeze {
             self.freeze().await?;
         }

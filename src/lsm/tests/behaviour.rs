@@ -225,3 +225,64 @@ fn what_a_dropped_ingestion_wrote_is_removed() {
         assert!(tables(&disk).await.is_empty());
     });
 }
+
+#[test]
+fn writers_are_slowed_down_before_they_must_wait() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let db = open(&disk).await;
+        let mut model = Model::default();
+        write(&db, &mut model, 1, 0..9);
+        db.hold_back().await;
+        assert_eq!(db.stats().slowdowns, 0);
+        // Nothing can be flushed: the second memtable is the last for which there is room.
+        disk.fill_after(disk.operations());
+        for seq in 2..=3 {
+            write(&db, &mut model, seq, 0..9);
+            db.freeze(note(seq)).await.expect("room in memory");
+        }
+        let mut seq = 3;
+        while db.stats().slowdowns < 3 {
+            seq += 1;
+            assert!(seq < 10_000, "{:?}", db.stats());
+            write(&db, &mut model, seq, 0..9);
+            db.hold_back().await;
+        }
+        let slowed = db.stats().slowed;
+        assert_eq!(slowed.times(), slowed.memtables);
+        assert!(slowed.us >= 3_000, "{slowed:?}");
+        disk.make_room();
+        db.flush().await.expect("a flush");
+        db.hold_back().await;
+        assert_eq!(db.stats().slowdowns, slowed.times());
+        assert_agrees(&db, &model, seq).await;
+    });
+}
+
+#[test]
+fn the_state_in_numbers_has_the_names_that_people_know() {
+    block_on(async {
+        let db = open(&MemDisk::new()).await;
+        let mut model = Model::default();
+        for seq in 1..=9 {
+            write(&db, &mut model, seq, 0..40);
+            db.set_floor(seq);
+            db.freeze(note(seq)).await.expect("a freeze");
+        }
+        db.settle().await.expect("compactions");
+        assert_agrees(&db, &model, 9).await;
+        let stats = db.stats();
+        let shown = serde_json::to_value(&stats).expect("JSON");
+        assert_eq!(shown["memtable_size"], stats.memtable_bytes);
+        assert_eq!(shown["num_sstables"], stats.tables.iter().sum::<u64>());
+        let written = stats.flush_bytes + stats.compaction_bytes;
+        let amplification = written * 1000 / stats.user_bytes;
+        assert_eq!(stats.write_amplification_permille, amplification);
+        assert!(stats.compactions > 0 && stats.compaction_read_bytes > 0);
+        // Nine times the same keys: what is not merged yet is there several times.
+        let space = stats.space_amplification_permille;
+        assert!((1000..5000).contains(&space), "{stats:?}");
+        let read = stats.read_amplification_permille;
+        assert!((1..4000).contains(&read), "{stats:?}");
+    });
+}

@@ -125,6 +125,11 @@ fn store(shard: &ShardStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt::Resul
             "Memtables that wait for their flush",
             lsm.frozen,
         ),
+        (
+            "sisyphus_compaction_debt_bytes",
+            "Bytes that levels have beyond their size",
+            lsm.compaction_debt_bytes,
+        ),
     ] {
         gauge(encoder, name, help, value)?;
     }
@@ -143,6 +148,41 @@ fn store(shard: &ShardStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt::Resul
             "sisyphus_compaction_bytes",
             "Bytes of tables written by compactions",
             lsm.compaction_bytes,
+        ),
+        (
+            "sisyphus_compaction_read_bytes",
+            "Bytes of tables merged by compactions",
+            lsm.compaction_read_bytes,
+        ),
+        (
+            "sisyphus_compactions",
+            "Compactions that merged tables",
+            lsm.compactions,
+        ),
+        (
+            "sisyphus_write_slowdowns",
+            "How often writing was slowed down",
+            lsm.slowdowns,
+        ),
+        (
+            "sisyphus_write_stall_microseconds",
+            "How long writing waited for a flush",
+            lsm.stalled.us,
+        ),
+        (
+            "sisyphus_storage_retries",
+            "How often background work met an error and tried again",
+            lsm.retries,
+        ),
+        (
+            "sisyphus_scrubbed_bytes",
+            "Bytes of tables checked by the scrub",
+            lsm.scrubbed_bytes,
+        ),
+        (
+            "sisyphus_scrub_findings",
+            "Damage found by the scrub",
+            lsm.damaged,
         ),
         (
             "sisyphus_write_stalls",
