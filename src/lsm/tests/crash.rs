@@ -20,6 +20,9 @@ const STEPS: u64 = 90;
 /// At this step everything is replaced.
 const INGEST: u64 = 50;
 
+/// At these steps the database is copied.
+const CHECKPOINTS: [u64; 2] = [40, 80];
+
 /// The workload opens the database anew at these steps.
 const REOPENINGS: [u64; 3] = [1, 31, 61];
 
@@ -31,7 +34,12 @@ fn writes(step: u64) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let length = rng.below(60) as usize;
         (key, (!rng.chance(0.2)).then(|| vec![step as u8; length]))
     };
-    (0..4).map(&mut write).collect()
+    let mut writes: Vec<_> = (0..4).map(&mut write).collect();
+    // A row of keys that only grows, and cannot be compressed: levels fill up, and at the end of the
+    // row tables go down as they are.
+    let value = (0..120).map(|_| rng.below(256) as u8).collect();
+    writes.push((format!("row {step:03}").into_bytes(), Some(value)));
+    writes
 }
 
 /// The range that step `step` deletes, if it does.
@@ -74,8 +82,8 @@ fn after(steps: u64) -> Model {
 }
 
 /// The workload from where its database is, to `last`. Raises `acknowledged` to the last step that
-/// is said to be durable.
-async fn work(disk: &MemDisk, last: u64, acknowledged: &AtomicU64) -> Result<(), LsmError> {
+/// is said to be durable. Returns the numbers at the end.
+async fn work(disk: &MemDisk, last: u64, acknowledged: &AtomicU64) -> Result<Stats, LsmError> {
     let mut db = open(disk).await?;
     for step in number(&db.note()) + 1..=last {
         if REOPENINGS.contains(&step) {
@@ -94,7 +102,7 @@ async fn work(disk: &MemDisk, last: u64, acknowledged: &AtomicU64) -> Result<(),
     db.freeze(note(last)).await?;
     db.settle().await?;
     acknowledged.fetch_max(number(&db.note()), Ordering::Relaxed);
-    Ok(())
+    Ok(db.stats())
 }
 
 async fn open(disk: &MemDisk) -> Result<Db, LsmError> {
@@ -124,7 +132,42 @@ async fn write(db: &Db, step: u64) -> Result<(), LsmError> {
     if step.is_multiple_of(29) {
         db.settle().await?;
     }
+    if CHECKPOINTS.contains(&step) {
+        checkpoint(db, step).await?;
+    }
     Ok(())
+}
+
+async fn checkpoint(db: &Db, step: u64) -> Result<(), LsmError> {
+    db.freeze(note(step)).await?;
+    match db.checkpoint(&copy(step)).await {
+        Ok(held) => {
+            assert_eq!(number(&held), step);
+            Ok(())
+        }
+        // The step was done before the crash.
+        Err(LsmError::Occupied { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The directory of the copy that step `step` makes.
+fn copy(step: u64) -> String {
+    format!("copies/{step}")
+}
+
+/// Whatever is there of copies is whole, or does not look like a database.
+async fn check_copies(disk: &MemDisk) {
+    for step in CHECKPOINTS {
+        let names = disk.list(&copy(step)).await.unwrap_or_default();
+        if names.contains(&"manifest".to_owned()) {
+            let shared = Arc::new(disk.clone());
+            let db = Db::open(shared, &copy(step), Options::test_min()).await;
+            let db = db.expect("a copy that opens");
+            assert_eq!(number(&db.note()), step);
+            assert_agrees(&db, &after(step), step).await;
+        }
+    }
 }
 
 async fn ingest(db: &Db) -> Result<(), LsmError> {
@@ -151,7 +194,9 @@ async fn check(disk: &MemDisk, acknowledged: u64) {
     let files = disk.list("db").await.expect("a listing");
     let tables = db.stats().tables.iter().sum::<u64>() as usize;
     assert_eq!(files.len(), tables + 1, "leftovers in {files:?}");
+    assert_eq!(db.verify().await.expect("a report").findings, []);
     drop(db);
+    check_copies(disk).await;
 
     let last = (found + 8).min(STEPS);
     work(disk, last, &AtomicU64::new(0))
@@ -186,8 +231,27 @@ fn whenever_the_disk_stops_what_was_acknowledged_is_there_and_nothing_is_mixed()
         let disk = MemDisk::new();
         let acknowledged = AtomicU64::new(0);
         let done = work(&disk, STEPS, &acknowledged).await;
-        done.expect("a disk that works");
+        let stats = done.expect("a disk that works");
+        // Besides level 0, which is empty when everything has settled.
+        let used = stats.tables[1..].iter().filter(|tables| **tables > 0);
+        let used = used.count();
+        assert!(
+            used >= 3 && stats.compactions > 0 && stats.moves > 0,
+            "{stats:?}"
+        );
+        let manifest = disk.contents("db/manifest");
+        let epoch = manifest[12..].first_chunk().expect("a header");
+        let openings = 1 + REOPENINGS.len() as u64;
+        assert!(
+            u64::from_le_bytes(*epoch) > openings,
+            "the manifest was rewritten"
+        );
         assert_eq!(acknowledged.into_inner(), STEPS);
+        check_copies(&disk).await;
+        assert_eq!(
+            disk.list("copies").await.expect("copies").len(),
+            CHECKPOINTS.len()
+        );
         let total = disk.operations();
         assert!(total > 300, "{total} operations are too few to tell");
         for operations in 0..total {
