@@ -31,25 +31,29 @@ pub(in crate::lsm) struct MemoryTombstones {
 struct List {
     /// How many were added to it.
     count: usize,
+    /// The memory they take, which is counted once.
+    bytes: usize,
     set: Arc<RangeTombstones>,
+}
+
+impl List {
+    fn new(count: usize, set: RangeTombstones) -> Self {
+        let (bytes, set) = (set.bytes(), Arc::new(set));
+        List { count, bytes, set }
+    }
 }
 
 impl MemoryTombstones {
     /// Adds the tombstone `start..end @ seq`, of a range that is not empty. There is one writer.
     pub(in crate::lsm) fn insert(&self, start: &[u8], end: &[u8], seq: Seq) {
         let mut lists = Vec::clone(&self.lists.read());
-        let mut last = List {
-            count: 1,
-            set: Arc::new(RangeTombstones::one(start, end, seq)),
-        };
+        let mut last = List::new(1, RangeTombstones::one(start, end, seq));
         while let Some(before) = lists.pop_if(|before| before.count < 2 * last.count) {
-            last = List {
-                count: before.count + last.count,
-                set: Arc::new(RangeTombstones::merge([&*before.set, &*last.set])),
-            };
+            let merged = RangeTombstones::merge([&*before.set, &*last.set]);
+            last = List::new(before.count + last.count, merged);
         }
         lists.push(last);
-        let bytes = lists.iter().map(|list| list.set.bytes()).sum();
+        let bytes = lists.iter().map(|list| list.bytes).sum();
         self.bytes.store(bytes, Ordering::Relaxed);
         let lists = Arc::new(lists);
         let before = std::mem::replace(&mut *self.lists.write(), lists);
