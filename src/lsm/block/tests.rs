@@ -12,6 +12,18 @@ use super::{
 
 type Versions = BTreeMap<(Vec<u8>, Reverse<Seq>), Option<Vec<u8>>>;
 
+/// A version as a map gives it.
+type Version<'a> = (&'a (Vec<u8>, Reverse<Seq>), &'a Option<Vec<u8>>);
+
+/// A version as it is compared.
+type Listed = (Vec<u8>, Seq, Option<Vec<u8>>);
+
+fn listed<'a>(versions: impl Iterator<Item = Version<'a>>) -> Vec<Listed> {
+    versions
+        .map(|((key, seq), value)| (key.clone(), seq.0, value.clone()))
+        .collect()
+}
+
 fn build(versions: &Versions, restart_interval: usize) -> Bytes {
     let mut builder = BlockBuilder::new(restart_interval);
     for ((key, seq), value) in versions {
@@ -25,7 +37,7 @@ fn build(versions: &Versions, restart_interval: usize) -> Bytes {
 }
 
 /// The entries from the cursor's on, until the end or an error.
-fn rest(mut cursor: BlockCursor) -> Vec<(Vec<u8>, Seq, Option<Vec<u8>>)> {
+fn rest(mut cursor: BlockCursor) -> Vec<Listed> {
     let mut rest = Vec::new();
     while let Some(entry) = cursor.entry() {
         let value = cursor.value().map(|value| value.to_vec());
@@ -40,7 +52,7 @@ fn rest(mut cursor: BlockCursor) -> Vec<(Vec<u8>, Seq, Option<Vec<u8>>)> {
 }
 
 /// The entries from the cursor's on towards the first, until the beginning or an error.
-fn rest_back(mut cursor: BlockBackCursor) -> Vec<(Vec<u8>, Seq, Option<Vec<u8>>)> {
+fn rest_back(mut cursor: BlockBackCursor) -> Vec<Listed> {
     let mut rest = Vec::new();
     while let Some(entry) = cursor.entry() {
         let value = cursor.value().map(|value| value.to_vec());
@@ -72,10 +84,7 @@ proptest! {
             .map(|((key, seq), value)| ((prefixed(&key), seq), value))
             .collect();
         let block = Block::new(build(&versions, restart_interval)).expect("a block");
-        let listed = |((key, seq), value): (&(Vec<u8>, Reverse<Seq>), &Option<Vec<u8>>)| {
-            (key.clone(), seq.0, value.clone())
-        };
-        let all: Vec<_> = versions.iter().rev().map(listed).collect();
+        let all = listed(versions.iter().rev());
         let last = BlockBackCursor::last(block.clone()).expect("a cursor");
         prop_assert_eq!(rest_back(last), all);
         // One cursor for all searches: none may leave anything to the next.
@@ -84,14 +93,14 @@ proptest! {
             let key = if is_alike { prefixed(key.as_bytes()) } else { key.into_bytes() };
             let target = (key.clone(), Reverse(seq));
             cursor.seek(&key, seq).expect("a search");
-            let expected: Vec<_> = versions.range(target.clone()..).map(listed).collect();
+            let expected = listed(versions.range(target.clone()..));
             prop_assert_eq!(rest(cursor.clone()), expected.clone());
             let found = block.find(&key, seq).expect("a search");
             let found = found.map(|(seq, value)| (seq, value.map(|value| value.to_vec())));
             let first = expected.into_iter().next().filter(|entry| entry.0 == key);
             prop_assert_eq!(found, first.map(|(_, seq, value)| (seq, value)));
             let before = BlockBackCursor::before(block.clone(), &key, seq).expect("a search");
-            let expected: Vec<_> = versions.range(..target).rev().map(listed).collect();
+            let expected = listed(versions.range(..target).rev());
             prop_assert_eq!(rest_back(before), expected);
         }
     }

@@ -18,13 +18,12 @@
 //! 4. A value that would fill a block has a block of its own, so that its neighbours stay small.
 //! 5. No byte is believed before its checksum, and a block only in its own place of its own file.
 //! 6. A table is whole and synced before anything refers to it.
-//!
 //! 7. A block in the cache was checked when it was read. A value handed out is a slice of its
 //!    block and keeps that in memory, also when the cache has let go of it.
 //!
 //! # What is left out
 //! Index and filter of a table that was read once stay in memory as long as the table is in use:
-//! about 30 bytes per block and [`Options::bloom_bits_per_key`](super::Options) bits per key. Two
+//! about 50 bytes per block and [`Options::bloom_bits_per_key`](super::Options) bits per key. Two
 //! who miss the same block at once both read it.
 
 mod access;
