@@ -13,6 +13,8 @@
 mod arena;
 #[path = "../src/lsm/entry.rs"]
 mod entry;
+#[path = "../src/lsm/leaf.rs"]
+mod leaf;
 #[path = "../src/lsm/skiplist.rs"]
 mod skiplist;
 
@@ -23,7 +25,10 @@ mod rng {
 
 /// Loom's twin of the product's `lsm/sync.rs`.
 mod sync {
-    pub use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+    pub use loom::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+    /// So few that a handful of writes splits leaves.
+    pub const LEAF_SLOTS: usize = 2;
 
     /// Complains when it is read before its creation is known to the reader.
     pub struct Written<T>(loom::cell::Cell<T>);
@@ -44,13 +49,21 @@ use rng::Rng;
 use skiplist::{SkipList, skip_list};
 
 /// The seeds whose first three nodes stand on 2, 1, 2 lanes, on 1, 2, 2, and on 2, 2, 3: the
-/// heights at which an insertion between two stores can be seen from an upper lane.
+/// heights at which a node between two stores can be seen from an upper lane.
 const SEEDS: [u64; 3] = [102, 1007, 1475];
 
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// What is written, out of order, so that nodes go before, between and behind others.
-const WRITES: [(&[u8], u64); 3] = [(b"m", 1), (b"c", 2), (b"m", 3)];
+/// What is written, out of order: the third splits the first leaf, the fourth grows the list at
+/// its end, the fifth fills up a leaf, and the sixth splits that.
+const WRITES: [(&[u8], u64); 6] = [
+    (b"m", 1),
+    (b"c", 2),
+    (b"m", 3),
+    (b"x", 4),
+    (b"e", 5),
+    (b"d", 6),
+];
 
 fn write(writer: &mut skiplist::Writer, (key, seq): (&[u8], u64)) {
     writer.insert(Entry {
@@ -60,9 +73,9 @@ fn write(writer: &mut skiplist::Writer, (key, seq): (&[u8], u64)) {
     });
 }
 
-fn every_interleaving(story: fn(u64)) {
+fn every_interleaving(first: usize, story: fn(usize, u64)) {
     for seed in SEEDS {
-        loom::model(move || story(seed));
+        loom::model(move || story(first, seed));
     }
 }
 
@@ -83,43 +96,46 @@ fn walk(list: &SkipList) -> Vec<(Vec<u8>, u64)> {
 
 #[test]
 fn a_reader_sees_what_was_written_before_it_and_only_whole_entries() {
-    every_interleaving(|seed| {
-        let (mut writer, list) = skip_list(CHUNK_BYTES, Rng::new(seed));
-        write(&mut writer, WRITES[0]);
-        let reader = loom::thread::spawn(move || {
-            // The write before the reader began is there whatever the writer does meanwhile.
-            let first = list.get(b"m", 2, |found| found.seq);
-            assert_eq!(first, Some(1));
-            let seen = walk(&list);
-            // Later walks see at least as much.
-            assert!(walk(&list).len() >= seen.len());
-            seen
+    for first in 1..WRITES.len() - 1 {
+        every_interleaving(first, |first, seed| {
+            let (mut writer, list) = skip_list(CHUNK_BYTES, Rng::new(seed));
+            let (before, meanwhile) = WRITES.split_at(first);
+            before.iter().for_each(|one| write(&mut writer, *one));
+            let reader = loom::thread::spawn(move || {
+                let seen = walk(&list);
+                // Later walks see at least as much.
+                assert!(walk(&list).len() >= seen.len());
+                seen
+            });
+            let meanwhile = meanwhile.iter().take(2);
+            meanwhile.for_each(|one| write(&mut writer, *one));
+            let mut seen = reader.join().expect("the reader's assertions hold");
+            // Writes become visible in their order, and those before the reader began are there.
+            seen.sort_by_key(|(_, seq)| *seq);
+            let seqs: Vec<u64> = seen.iter().map(|(_, seq)| *seq).collect();
+            assert!(seqs.len() >= first && seqs.iter().copied().eq(1..=seqs.len() as u64));
         });
-        write(&mut writer, WRITES[1]);
-        write(&mut writer, WRITES[2]);
-        let seen = reader.join().expect("the reader's assertions hold");
-        // Writes become visible in their order: the third only together with the second.
-        let has = |n: usize| {
-            seen.iter()
-                .any(|(key, seq)| (key.as_slice(), *seq) == WRITES[n])
-        };
-        assert!(has(0) && (has(1) || !has(2)), "{seen:?}");
-    });
+    }
 }
 
 #[test]
 fn a_search_finds_what_is_there_on_whatever_lanes_it_rides() {
-    every_interleaving(|seed| {
-        let (mut writer, list) = skip_list(CHUNK_BYTES, Rng::new(seed));
-        write(&mut writer, WRITES[0]);
-        write(&mut writer, WRITES[1]);
-        let reader = loom::thread::spawn(move || {
-            let newest = list.get(b"m", u64::MAX, |found| found.seq);
-            assert!(matches!(newest, Some(1 | 3)), "{newest:?}");
-            assert_eq!(list.get(b"c", 2, |found| found.seq), Some(2));
-            assert_eq!(list.get(b"c", 1, |found| found.seq), None);
+    // Before the first split, and before the second.
+    for first in [2, 5] {
+        every_interleaving(first, |first, seed| {
+            let (mut writer, list) = skip_list(CHUNK_BYTES, Rng::new(seed));
+            let (before, meanwhile) = WRITES.split_at(first);
+            before.iter().for_each(|one| write(&mut writer, *one));
+            let reader = loom::thread::spawn(move || {
+                let (key, seq) = before[before.len() - 1];
+                assert_eq!(list.get(key, seq, |found| found.seq), Some(seq));
+                assert_eq!(list.get(b"c", 1, |found| found.seq), None);
+                // What is found at or behind a key is not in front of it.
+                let behind = list.seek(b"e", u64::MAX);
+                assert!(behind.entry().is_some_and(|found| found.key >= &b"e"[..]));
+            });
+            write(&mut writer, meanwhile[0]);
+            reader.join().expect("the reader's assertions hold");
         });
-        write(&mut writer, WRITES[2]);
-        reader.join().expect("the reader's assertions hold");
-    });
+    }
 }

@@ -75,6 +75,7 @@ mod garbage;
 mod grandparents;
 mod ingest;
 mod job;
+mod leaf;
 mod manifest;
 mod memtable;
 mod merge;
