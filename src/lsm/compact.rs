@@ -158,7 +158,7 @@ async fn sources(inputs: &Arc<Version>, part: &Part) -> Result<Vec<Source>> {
         // Tables of level 0 overlap and are read side by side, others one behind the other.
         let runs: Vec<_> = match level {
             0 => (0..count).map(|table| table..table + 1).collect(),
-            _ => vec![0..count],
+            _ => std::iter::once(0..count).collect(),
         };
         for run in runs {
             let run = inputs.skip_before(level, run, start);

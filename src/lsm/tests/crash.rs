@@ -206,14 +206,18 @@ async fn check(disk: &MemDisk, acknowledged: u64) {
     assert_agrees(&db, &after(last), last).await;
 }
 
-/// Stops the disk after `operations`, and again after `again` operations of the recovery.
-async fn crash(operations: u64, again: u64) {
+/// Stops the disk after `operations`, and again after `again` operations of the recovery. Answers
+/// whether the workload noticed.
+async fn crash(operations: u64, again: u64) -> bool {
     let disk = MemDisk::new();
     disk.stop_after(operations);
     let acknowledged = AtomicU64::new(0);
     let ended = work(&disk, STEPS, &acknowledged).await;
-    assert!(ended.is_err(), "the disk was to stop");
     let acknowledged = acknowledged.into_inner();
+    assert!(
+        ended.is_err() || acknowledged == STEPS,
+        "the disk was to stop"
+    );
     check(&disk.restart(), acknowledged).await;
     check(&disk.restart_keeping_unsynced(), acknowledged).await;
 
@@ -223,6 +227,7 @@ async fn crash(operations: u64, again: u64) {
         check(&recovering.restart(), acknowledged).await;
         check(&recovering.restart_keeping_unsynced(), acknowledged).await;
     }
+    ended.is_err()
 }
 
 #[test]
@@ -254,8 +259,11 @@ fn whenever_the_disk_stops_what_was_acknowledged_is_there_and_nothing_is_mixed()
         );
         let total = disk.operations();
         assert!(total > 300, "{total} operations are too few to tell");
+        let mut noticed = 0;
         for operations in 0..total {
-            crash(operations, operations % 11).await;
+            noticed += u64::from(crash(operations, operations % 11).await);
         }
+        // The last of all are removals of files that nobody needs, which may fail.
+        assert!(noticed + 20 > total, "{noticed} of {total}");
     });
 }
