@@ -22,6 +22,9 @@
 //! reach as far as the header of the next one says, and nothing says that it was durable. The log
 //! then ends there, and the segments behind are removed.
 //!
+//! What may not be durable yet is written once more before it is synced: after a failed sync the page
+//! cache of Linux takes the bytes for clean, and the next sync would succeed without them.
+//!
 //! Every opening begins a new segment with a new epoch, and never appends behind a torn tail. Bytes
 //! of an older epoch or from another place of the log are not valid here, whatever their checksum.
 //!
@@ -38,9 +41,7 @@
 //!
 //! # What is left out
 //! Segments are not preallocated or reused yet; the epoch in each record is what will make that
-//! safe. Repair of corruption is the business of whoever has copies. After a failed sync the
-//! operating system may show bytes as written that are not on the disk; if the process is started
-//! again without a reboot, recovery cannot tell.
+//! safe. Repair of corruption is the business of whoever has copies.
 
 mod error;
 mod record;

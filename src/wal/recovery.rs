@@ -75,11 +75,17 @@ pub(super) async fn recover(
         }
     }
     check_chain(&segments)?;
-    let (recovered, ends) = scan(&segments)?;
+    let Scanned {
+        recovered,
+        ends,
+        durable,
+    } = scan(&segments)?;
     let torn = segments.split_off(ends.len());
     // The newest first, so that those that are left follow each other.
     useless.extend(torn.iter().rev().map(|segment| segment.header.sequence));
-    sync(&segments, &ends).await?;
+    make_durable(&segments, &ends, durable).await?;
+    // A segment whose name is not durable yet must not go when the next one's stays.
+    disk.sync_dir(dir).await?;
     let ids = segments.iter().map(|segment| segment.header.sequence);
     Ok(Found {
         recovered,
@@ -89,15 +95,24 @@ pub(super) async fn recover(
     })
 }
 
-/// The records of all segments, and where the valid part of each ends; none for those behind a torn
-/// tail, from which nothing is taken.
-fn scan(segments: &[Segment]) -> Result<(Recovered, Vec<u64>), WalError> {
-    let mut recovered = Recovered::default();
+/// What the segments hold.
+struct Scanned {
+    recovered: Recovered,
+    /// Where the valid part of each segment ends; none for those behind a torn tail, from which
+    /// nothing is taken.
+    ends: Vec<u64>,
+    /// Up to this position the log is known to be durable.
+    durable: u64,
+}
+
+fn scan(segments: &[Segment]) -> Result<Scanned, WalError> {
+    let (mut recovered, mut durable) = (Recovered::default(), 0);
     let mut ends = Vec::with_capacity(segments.len());
     for (rank, segment) in segments.iter().enumerate() {
+        durable = durable.max(segment.header.durable);
         let later = &segments[rank + 1..];
         let next = later.first().map(|next| next.header.previous_end);
-        match segment.scan(next, &mut recovered.records) {
+        match segment.scan(next, &mut recovered.records, &mut durable) {
             Scan::Whole(end) => ends.push(end as u64),
             Scan::Bad(offset, what) if segment.was_durable(offset, later) => {
                 return Err(corrupt(&segment.path, offset, what));
@@ -110,14 +125,22 @@ fn scan(segments: &[Segment]) -> Result<(Recovered, Vec<u64>), WalError> {
             }
         }
     }
-    Ok((recovered, ends))
+    Ok(Scanned {
+        recovered,
+        ends,
+        durable,
+    })
 }
 
-/// Makes durable what may have been written by a process that crashed before its sync.
-async fn sync(segments: &[Segment], ends: &[u64]) -> Result<(), WalError> {
-    for (rank, (segment, end)) in segments.iter().zip(ends).enumerate() {
-        let next = segments.get(rank + 1).map_or(0, |next| next.header.durable);
-        if next < segment.header.position + end {
+/// Makes durable what may have been written by a process that did not come to its sync, or whose
+/// sync failed. After a failed sync the page cache shows the bytes and takes them for clean, so
+/// that another sync would not carry them to the disk: they are written once more.
+async fn make_durable(segments: &[Segment], ends: &[u64], durable: u64) -> Result<(), WalError> {
+    for (segment, end) in segments.iter().zip(ends) {
+        if durable < segment.header.position + end {
+            let from = durable.saturating_sub(segment.header.position);
+            let bytes = &segment.bytes[from as usize..*end as usize];
+            segment.file.write_at(from, bytes).await?;
             segment.file.sync().await?;
         }
     }
@@ -175,9 +198,10 @@ async fn load(
             bytes,
         })),
         Ok(_) => Err(corrupt(&path, 16, "the sequence is not that of the name")),
+        // No record is written before the header is durable. A header that was torn in the middle
+        // may look like one of another version.
+        Err(_) if may_be_unfinished && bytes.len() <= HEADER_BYTES => Ok(None),
         Err(NoHeader::Version(found)) => Err(WalError::Version { file: path, found }),
-        // No record is written before the header is durable.
-        Err(NoHeader::Bad(_)) if may_be_unfinished && bytes.len() <= HEADER_BYTES => Ok(None),
         Err(NoHeader::Bad(what)) => Err(corrupt(&path, 0, what)),
     }
 }
@@ -196,8 +220,9 @@ fn check_chain(segments: &[Segment]) -> Result<(), WalError> {
 }
 
 impl Segment {
-    /// Collects the valid records. `promised` is where they must end, if a later segment says so.
-    fn scan(&self, promised: Option<u64>, into: &mut Vec<Placed>) -> Scan {
+    /// Collects the valid records, and up to where they say that the log is durable. `promised` is
+    /// where they must end, if a later segment says so.
+    fn scan(&self, promised: Option<u64>, into: &mut Vec<Placed>, durable: &mut u64) -> Scan {
         let mut offset = HEADER_BYTES;
         while promised != Some(offset as u64) {
             match self.record_at(offset) {
@@ -208,6 +233,7 @@ impl Segment {
                         record: parsed.record,
                     });
                     offset += parsed.length;
+                    *durable = parsed.batch.max(*durable);
                 }
                 Err(what) => return Scan::Bad(offset, what),
             }
