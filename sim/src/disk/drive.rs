@@ -52,6 +52,7 @@ pub(super) struct Platter {
     pub tree: Tree,
     pub inodes: BTreeMap<u64, Inode>,
     pub model: DiskModel,
+    pub trouble: DiskTrouble,
     /// The incarnation that may use the drive; handles of other ones are dead.
     generation: u64,
     next_inode: u64,
@@ -59,8 +60,20 @@ pub(super) struct Platter {
     losses: u64,
 }
 
+/// What fails on a drive that still works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskTrouble {
+    /// How many of a million syncs of files fail.
+    pub failed_sync_ppm: u32,
+    /// How many bytes its files may have together, if there is a limit. Of a write beyond it only
+    /// the part that fits is written.
+    pub capacity_bytes: Option<u64>,
+}
+
 /// How long operations take.
 const LATENCY: Stream = Stream::new("disk latency");
+/// Which syncs fail, and what they leave.
+const FAILED_SYNC: Stream = Stream::new("failed sync");
 /// What power losses leave.
 const LOSS: Stream = Stream::new("power loss");
 
@@ -71,6 +84,7 @@ impl Drive {
             tree: Tree::default(),
             inodes: BTreeMap::new(),
             model,
+            trouble: DiskTrouble::default(),
             generation: 0,
             next_inode: 0,
             operations: 0,
@@ -116,6 +130,16 @@ impl Drive {
         self.inner.platter.lock().model = model;
     }
 
+    /// Lets operations fail from now on.
+    pub fn set_trouble(&self, trouble: DiskTrouble) {
+        self.inner.platter.lock().trouble = trouble;
+    }
+
+    /// The bytes of all files.
+    pub fn used_bytes(&self) -> u64 {
+        self.inner.platter.lock().used_bytes()
+    }
+
     /// Whether a power loss now would put something at stake.
     pub fn is_dirty(&self) -> bool {
         self.inner.platter.lock().is_dirty()
@@ -145,6 +169,15 @@ impl Inner {
         let stream = LATENCY.of(self.node);
         (draw(self.seed, stream, platter.operations), platter.model)
     }
+
+    /// What a sync that fails leaves is drawn from this; none for a sync that does not.
+    pub fn next_failure(&self) -> Option<Rng> {
+        let platter = self.platter.lock();
+        let stream = FAILED_SYNC.of(self.node);
+        let mut rng = draw(self.seed, stream, platter.operations);
+        let fails = rng.below(1_000_000) < u64::from(platter.trouble.failed_sync_ppm);
+        fails.then_some(rng)
+    }
 }
 
 impl Platter {
@@ -153,6 +186,37 @@ impl Platter {
         self.next_inode += 1;
         self.inodes.insert(self.next_inode, Inode::default());
         self.next_inode
+    }
+
+    /// Writes at `offset`, or at the end, as much as there is room for. Answers where it began.
+    pub fn write(
+        &mut self,
+        number: u64,
+        offset: Option<u64>,
+        bytes: &[u8],
+    ) -> Result<u64, io::ErrorKind> {
+        let length = self.inode(number).length() as u64;
+        let offset = offset.unwrap_or(length);
+        let growth = (offset + bytes.len() as u64).saturating_sub(length);
+        let lacking = growth.saturating_sub(self.room()).min(bytes.len() as u64);
+        let fits = bytes.len() - lacking as usize;
+        let inode = self.inode(number);
+        inode.write(offset as usize, &bytes[..fits]);
+        match lacking {
+            0 => Ok(offset),
+            _ => Err(io::ErrorKind::StorageFull),
+        }
+    }
+
+    /// By how many bytes files may still grow.
+    pub fn room(&self) -> u64 {
+        let capacity = self.trouble.capacity_bytes;
+        capacity.map_or(u64::MAX, |max| max.saturating_sub(self.used_bytes()))
+    }
+
+    fn used_bytes(&self) -> u64 {
+        let lengths = self.inodes.values().map(|inode| inode.length() as u64);
+        lengths.sum()
     }
 
     /// The file that an open handle stands for. It exists as long as its process does.

@@ -103,6 +103,9 @@ impl Disk for SimDisk {
     async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>> {
         self.life.wait_for_cache().await;
         let work = |platter: &mut Platter| {
+            if platter.room() == 0 {
+                return Err(io::ErrorKind::StorageFull);
+            }
             let inode = platter.new_inode();
             platter.tree.create(path, inode).map(|()| inode)
         };
@@ -183,21 +186,16 @@ impl File for SimFile {
 
     async fn append(&self, bytes: &[u8]) -> DiskResult<u64> {
         self.life.wait_for_cache().await;
-        let work = |p: &mut Platter| {
-            let inode = p.inode(self.inode);
-            let end = inode.length();
-            inode.write(end, bytes);
-            end as u64
-        };
-        let offset = self.act("append", work).await?;
+        let work = |p: &mut Platter| p.write(self.inode, None, bytes);
+        let offset = self.life.act("append", &self.path, work).await?;
         self.life.tell(DiskEvent::Wrote).await;
         Ok(offset)
     }
 
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
         self.life.wait_for_cache().await;
-        let work = |p: &mut Platter| p.inode(self.inode).write(offset as usize, bytes);
-        self.act("write", work).await?;
+        let work = |p: &mut Platter| p.write(self.inode, Some(offset), bytes);
+        self.life.act("write", &self.path, work).await?;
         self.life.tell(DiskEvent::Wrote).await;
         Ok(())
     }
@@ -216,6 +214,12 @@ impl File for SimFile {
             .await?;
         self.life.tell(DiskEvent::Syncing).await;
         self.life.wait_for_platter().await;
+        if let Some(mut rng) = self.life.drive.next_failure() {
+            let fail = |p: &mut Platter| p.inode(self.inode).fail_sync(flush, &mut rng);
+            self.act("sync", fail).await?;
+            let error = io::ErrorKind::Other.into();
+            return Err(DiskError::new("sync", &self.path, &error));
+        }
         self.act("sync", |p| p.inode(self.inode).end_sync(flush))
             .await?;
         self.life.tell(DiskEvent::Synced).await;

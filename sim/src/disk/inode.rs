@@ -97,6 +97,22 @@ impl Inode {
         self.dirty.retain(|_, change| *change > flush.changes);
     }
 
+    /// The sync has failed: each sector that it covered reached the platter or did not, and the page
+    /// cache takes all of them for clean. No later sync carries them there.
+    pub fn fail_sync(&mut self, flush: Flush, rng: &mut Rng) {
+        if rng.chance(0.5) {
+            self.durable.resize(flush.length, 0);
+        }
+        for (sector, bytes) in flush.sectors {
+            let start = sector * SECTOR_BYTES;
+            let place = self.durable.get_mut(start..start + bytes.len());
+            if let Some(place) = place.filter(|_| rng.chance(0.5)) {
+                place.copy_from_slice(&bytes);
+            }
+        }
+        self.dirty.retain(|_, change| *change > flush.changes);
+    }
+
     /// The power failed: both views become what `tear` leaves.
     pub fn lose_power(&mut self, tear: &Tear, rng: &mut Rng) {
         let length = tear.length(self.durable.len(), self.live.len(), rng);

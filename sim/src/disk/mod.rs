@@ -13,6 +13,9 @@
 //! * **Power loss** ([`tear`]): each dirty sector comes out old, new, zeroed, as garbage, or half
 //!   written, in runs, because neighbours tend to share their fate; a file's unsynced length and the
 //!   names of its directory are decided apart from its contents. One loss in ten is clean.
+//! * **Trouble** ([`DiskTrouble`]): a sync may fail, and then some of its sectors are on the platter,
+//!   some are not, and the page cache calls all of them clean: syncing again does not help. A disk may
+//!   be full; the part of a write that fits is written.
 //! * **Process crash**: the kernel lives on, and with it everything that was written.
 //!
 //! Invariants:
@@ -23,8 +26,8 @@
 //!    never complete: a dead process neither writes nor hears about it.
 //! 5. What is drawn depends on (seed, node, number of the operation or of the loss) alone.
 //!
-//! Left out, to come as further fault kinds: failing syncs and writes, full disks, bit rot,
-//! misdirected writes, the content of recycled files showing through.
+//! Left out, to come as further fault kinds: bit rot, misdirected writes, failing reads, syncs of
+//! directories that fail, the content of recycled files showing through.
 
 mod drive;
 mod handle;
@@ -35,6 +38,6 @@ mod tree;
 #[cfg(all(test, madsim))]
 mod tests;
 
-pub use drive::{DiskEvent, Drive, Hook};
+pub use drive::{DiskEvent, DiskTrouble, Drive, Hook};
 pub use handle::SimDisk;
 pub use inode::SECTOR_BYTES;

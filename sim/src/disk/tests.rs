@@ -46,6 +46,57 @@ async fn synced_file(disk: &Arc<dyn Disk>, bytes: &[u8]) -> Arc<dyn File> {
 }
 
 #[test]
+fn what_a_failed_sync_left_behind_is_not_made_good_by_the_next() {
+    let mut lost = BTreeSet::new();
+    for seed in 0..40 {
+        run(async {
+            let drive = drive(seed);
+            let disk = drive.boot();
+            let file = synced_file(&disk, &[b'a'; 4 * SECTOR_BYTES]).await;
+            let failed_sync_ppm = 1_000_000;
+            drive.set_trouble(DiskTrouble {
+                failed_sync_ppm,
+                ..DiskTrouble::default()
+            });
+            file.write_at(0, &[b'b'; 4 * SECTOR_BYTES]).await.unwrap();
+            assert!(file.sync().await.is_err());
+            drive.set_trouble(DiskTrouble::default());
+            file.sync().await.unwrap();
+            let seen = contents(&disk, "f").await.unwrap();
+            assert_eq!(seen, [b'b'; 4 * SECTOR_BYTES], "the page cache has it");
+            drive.lose_power();
+            let kept = contents(&drive.boot(), "f").await.unwrap();
+            lost.insert(kept.iter().filter(|byte| **byte == b'a').count() / SECTOR_BYTES);
+        });
+    }
+    assert_eq!(lost, BTreeSet::from([0, 1, 2, 3, 4]));
+}
+
+#[test]
+fn on_a_full_disk_the_part_of_a_write_that_fits_is_written() {
+    run(async {
+        let drive = drive(1);
+        let disk = drive.boot();
+        let file = synced_file(&disk, b"12345").await;
+        let capacity_bytes = Some(8);
+        drive.set_trouble(DiskTrouble {
+            capacity_bytes,
+            ..DiskTrouble::default()
+        });
+        file.write_at(0, b"abcde")
+            .await
+            .expect("the file does not grow");
+        let error = file.append(b"fghij").await.unwrap_err();
+        assert_eq!(error.kind, std::io::ErrorKind::StorageFull);
+        assert_eq!(contents(&disk, "f").await.unwrap(), b"abcdefgh");
+        assert!(disk.create("g").await.is_err());
+        drive.set_trouble(DiskTrouble::default());
+        file.append(b"ij").await.unwrap();
+        assert_eq!(drive.used_bytes(), 10);
+    });
+}
+
+#[test]
 fn a_process_crash_keeps_everything() {
     run(async {
         let drive = drive(1);
