@@ -17,7 +17,9 @@
 //!    at moments ("the third time that n2 has begun a sync").
 //! 4. [`oracle`]: what must never happen, one file each.
 //! 5. [`trace`]: every event goes into a hash, which is the run's identity, and on demand into lines.
-//! 6. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
+//! 6. [`engine`]: besides, the storage engine alone, on a drive that fails in every way, opened again and
+//!    again.
+//! 7. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
 //!
 //! # What makes it deterministic
 //! * One thread, virtual time, madsim's scheduler; nothing in the product reaches the world but
@@ -43,6 +45,8 @@ pub mod cli;
 mod client;
 pub mod disk;
 pub mod draw;
+#[cfg(madsim)]
+pub mod engine;
 pub mod net;
 pub mod oracle;
 pub mod plan;
