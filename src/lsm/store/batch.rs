@@ -1,13 +1,14 @@
 //! What is written at once, in the bytes in which the log keeps it.
 //!
 //! ```text
-//! record:  first number u64, little-endian │ write │ write │ …
+//! record:  check │ write │ write │ …
 //! write:   1 │ key length varint │ key │ value length varint │ value     put
 //!          0 │ key length varint │ key                                   delete
 //!          2 │ key length varint │ key │ end length varint │ end         delete from key on and
 //!                                                                        before end, which is larger
 //! ```
-//! The writes of a record have consecutive numbers, from the first one on.
+//! Writes have consecutive numbers, within a record and from one record to the next, so that none is
+//! written down: the check, the lowest byte of the first one, only sees to it that nobody miscounts.
 
 use super::super::{
     batch::{Mutation, RangeDelete},
@@ -229,14 +230,14 @@ impl Writes<'_> {
 
     /// Hands the parts of the record that begins with number `first` to the log.
     pub(super) fn record(&self, first: Seq, append: impl FnOnce(&[&[u8]])) {
-        let first = first.to_le_bytes();
+        let check = [check(first)];
         match self {
             Writes::One(write) => {
                 let pieces = write.pieces();
                 let [key_head, key, other_head, other] = pieces.parts();
-                append(&[&first, key_head, key, other_head, other]);
+                append(&[&check, key_head, key, other_head, other]);
             }
-            Writes::Many(batch) => append(&[&first, &batch.bytes]),
+            Writes::Many(batch) => append(&[&check, &batch.bytes]),
         }
     }
 
@@ -248,6 +249,11 @@ impl Writes<'_> {
         };
         one.into_iter().chain(our_mutations(many, first))
     }
+}
+
+/// What a record whose first write has this number begins with.
+pub(super) fn check(first: Seq) -> u8 {
+    first.to_le_bytes()[0]
 }
 
 /// Writes that this process has encoded itself.

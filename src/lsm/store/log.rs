@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     super::{db::Db, entry::Seq},
-    batch::{Writes, our_mutations},
+    batch::{Writes, check, our_mutations},
     error::{Result, StoreError},
     group::Pending,
     note::Note,
@@ -98,8 +98,8 @@ impl Log {
             self.freeze().await?;
         }
         if group.writes > 0 {
-            let first = self.next.to_le_bytes();
-            self.wal.append(WRITES, SHARD, &[&first, &group.bytes]);
+            let check = [check(self.next)];
+            self.wal.append(WRITES, SHARD, &[&check, &group.bytes]);
         }
         let written = match self.sync {
             SyncMode::None if !group.wants_sync => self.wal.write().await,

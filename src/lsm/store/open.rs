@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{
     super::{db::Db, entry::Seq, error::LsmError, names},
-    batch::Mutations,
+    batch::{Mutations, check},
     error::{Result, StoreError},
     handle::Inner,
     log::{Log, SHARD, WRITES},
@@ -81,18 +81,17 @@ impl<'a> Replay<'a> {
             self.leave(placed.segment).await?;
         }
         let record = &placed.record;
-        let number = record.payload.split_first_chunk();
-        let (first, writes) = match number {
+        let writes = match record.payload.split_first() {
             Some((first, writes)) if (record.kind, record.shard) == (WRITES, SHARD) => {
-                (u64::from_le_bytes(*first), writes)
+                if *first != check(self.next) {
+                    return Err(self.corrupt(placed, "the number that follows the one before"));
+                }
+                writes
             }
             _ => return Err(self.corrupt(placed, "a record of a store")),
         };
-        if first != self.next {
-            return Err(self.corrupt(placed, "the number that follows the one before"));
-        }
         let mutations: std::result::Result<Vec<_>, DecodeError> =
-            Mutations::new(writes, first).collect();
+            Mutations::new(writes, self.next).collect();
         let mutations = mutations.map_err(|error| self.corrupt(placed, error.what))?;
         self.next += mutations.len() as u64;
         self.db.apply(mutations.into_iter());

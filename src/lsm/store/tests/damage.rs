@@ -61,7 +61,13 @@ fn damage_in_the_middle_is_reported_with_its_place() {
 #[test]
 fn a_log_of_somebody_else_is_refused() {
     block_on(async {
-        for (kind, payload) in [(9, &[0; 20][..]), (1, &[0; 4]), (1, &[5; 20]), (1, &[1])] {
+        for (kind, payload) in [
+            (9, &[0; 20][..]),
+            (1, &[0; 4]),
+            (1, &[5; 20]),
+            (1, &[1, 7]),
+            (1, &[]),
+        ] {
             let disk = MemDisk::new();
             drop(open(&disk, SyncMode::Group).await.unwrap());
             let opened = crate::wal::Wal::open(Arc::new(disk.clone()), "db/log", 1 << 20).await;
