@@ -441,9 +441,8 @@ impl List {
         let mut node = self.head;
         for lane in (0..self.height.load(Ordering::Relaxed)).rev() {
             // SAFETY: as in `step`.
-            while let Some(next) =
-                NonNull::new(unsafe { link(node, lane) }.next.load(Ordering::Acquire))
-            {
+            let next = |node| unsafe { link(node, lane) }.next.load(Ordering::Acquire);
+            while let Some(next) = NonNull::new(next(node)) {
                 node = next;
             }
         }
