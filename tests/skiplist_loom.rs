@@ -13,6 +13,8 @@
 mod arena;
 #[path = "../src/lsm/entry.rs"]
 mod entry;
+#[path = "../src/lsm/lanes.rs"]
+mod lanes;
 #[path = "../src/lsm/leaf.rs"]
 mod leaf;
 #[path = "../src/lsm/skiplist.rs"]

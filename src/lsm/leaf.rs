@@ -24,7 +24,7 @@ use std::{alloc::Layout, mem::MaybeUninit, ptr::NonNull};
 use super::{
     arena::Arena,
     entry::{Entry, Seq, order},
-    skiplist::Node,
+    lanes::Node,
     sync::{AtomicPtr, AtomicU64, LEAF_SLOTS, Ordering, Written},
 };
 

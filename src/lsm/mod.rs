@@ -75,6 +75,7 @@ mod garbage;
 mod grandparents;
 mod ingest;
 mod job;
+mod lanes;
 mod leaf;
 mod manifest;
 mod memtable;
