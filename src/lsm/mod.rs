@@ -52,7 +52,11 @@
 //!    place.
 //!
 //! # What is left out
-//! A [`Db`] has no log: the Raft log protects what is in its memory; [`Store`] has one.
+//! A [`Db`] has no log: the Raft log protects what is in its memory; [`Store`] has one. Indexes and
+//! filters stay in memory without a bound of their own: about fifty bytes for each block and ten bits
+//! for each key. Compactions read block by block, without reading ahead. A range that goes through
+//! what a range tombstone hides visits each hidden version instead of leaping over all. Values
+//! lie beside their keys, however large, and are written again with them.
 
 #[cfg(test)]
 mod allocations;
