@@ -27,7 +27,7 @@ fn entries() -> Vec<Bytes> {
             .encode(),
         }
     };
-    (0..100).map(entry).collect()
+    (0..160).map(entry).collect()
 }
 
 /// A machine that nothing happens to.
