@@ -285,6 +285,8 @@ async fn a_deadline_is_kept_and_an_unheard_write_is_not_called_done() {
     let mut servers = three(&scratch).await;
     let mut kv = KvClient::new(channel(servers[0].addresses().grpc).await);
     kv.put(put("k", "v")).await.unwrap();
+    // So that this node has it, whoever leads.
+    kv.range(prefix("k", "")).await.unwrap();
     for server in servers.drain(1..) {
         server.stop().await;
     }

@@ -82,8 +82,9 @@ impl Replay {
             && !self.shards.contains_key(&shard)
         {
             let empty = head.base == head.last;
-            if !empty && head.base.index >= head.last.index {
-                return Err("a head whose last entry is before its base");
+            let follows = head.base.index < head.last.index && head.base.term <= head.last.term;
+            if !empty && !follows {
+                return Err("a head whose last entry does not follow its base");
             }
             let log = Log {
                 tail: Tail::from_head(*head),
@@ -138,11 +139,9 @@ impl Log {
         self.entries
             .truncate(before.saturating_sub(self.start) as usize);
         self.start = self.start.min(before);
-        if self
-            .entries
-            .last()
-            .is_some_and(|last| last.at.term > entry.at.term)
-        {
+        let base = Some(self.tail.base).filter(|base| base.index == before);
+        let previous = self.entries.last().map(|last| last.at).or(base);
+        if previous.is_some_and(|previous| previous.term > entry.at.term) {
             return Err("an entry of an older term than the one before");
         }
         self.entries.push(entry);

@@ -10,6 +10,8 @@ mod behaviour;
 mod cancel;
 mod crash;
 mod damage;
+#[cfg(not(feature = "simulated"))]
+mod quick;
 
 /// What a store should show.
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;

@@ -65,6 +65,40 @@ proptest! {
 }
 
 #[test]
+fn terms_never_go_back_behind_the_base() {
+    block_on(async {
+        let (base, older) = (at(2, 2), at(1, 3));
+        let hard_state = HardState {
+            term: 2,
+            vote: None,
+        };
+        let head = |last| {
+            Change::Head(Head {
+                hard_state,
+                base,
+                last,
+            })
+        };
+        let entry = |at: LogPosition| Change::Entry(entry(at.term, at.index));
+        for (changes, good) in [
+            (vec![head(base), entry(at(2, 3))], true),
+            (vec![head(base), entry(older)], false),
+            (vec![head(older), entry(older)], false),
+            (vec![Change::Reset(base), entry(older)], false),
+        ] {
+            let disk = MemDisk::new();
+            let opened = Wal::open(Arc::new(disk.clone()), "raft", 512).await;
+            let mut wal = opened.unwrap().0;
+            changes
+                .iter()
+                .for_each(|change| change.append(&mut wal, SHARD));
+            wal.commit().await.unwrap();
+            assert_eq!(try_open(&disk).await.is_ok(), good, "{changes:?}");
+        }
+    });
+}
+
+#[test]
 fn a_head_that_does_not_continue_the_log_is_refused() {
     block_on(async {
         let head = |term, base, last| {
