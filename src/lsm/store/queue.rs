@@ -49,7 +49,7 @@ pub(super) struct Queue {
     sync: SyncMode,
     /// The number of the last write that readers may see. Changed under the lock.
     visible: AtomicU64,
-    /// Told when a group is taken, for those who found it full.
+    /// Told when a group is taken or nobody leads, for those who found it full.
     room: Notify,
 }
 
@@ -171,7 +171,11 @@ impl Queue {
             if let Some(group) = self.try_enqueue(writes)? {
                 return Ok(group);
             }
-            room.await;
+            // Those whose writes fill the group may all have gone, and nobody else would lead.
+            match self.lead() {
+                Some(lead) => lead.await,
+                None => room.await,
+            }
         }
     }
 
@@ -232,7 +236,7 @@ impl Queue {
     pub(super) fn put_back(&self, log: Box<Log>) {
         let mut state = self.state.lock();
         state.log = Some(log);
-        state.pending.group.changed.notify_one();
+        self.call_next(&state);
     }
 
     /// Called by a leader at the end of its work.
@@ -247,7 +251,7 @@ impl Queue {
         let mut state = self.state.lock();
         state.abandoned = Some(begun);
         group.changed.notify_one();
-        state.pending.group.changed.notify_one();
+        self.call_next(&state);
     }
 
     /// Called when a leader has panicked: what it did is not known.
@@ -275,8 +279,15 @@ impl Queue {
             state.spare = buffer;
         }
         if !state.pending.is_idle() {
-            state.pending.group.changed.notify_one();
+            self.call_next(&state);
         }
+    }
+
+    /// Tells one of those who queue that nobody leads, and, should they all have gone, one of those
+    /// who wait for room behind their writes.
+    fn call_next(&self, state: &State) {
+        state.pending.group.changed.notify_one();
+        self.room.notify_one();
     }
 
     /// Nobody reads below the oldest reader, or below the present if there is none.

@@ -84,3 +84,30 @@ fn writers_that_come_and_go_strand_nobody() {
         }
     });
 }
+
+#[test]
+fn who_waits_for_room_does_not_wait_for_writers_that_have_gone() {
+    block_on(async {
+        for gone_first in [false, true] {
+            let disk = MemDisk::new();
+            let store = open(&disk, SyncMode::EachWrite).await.unwrap();
+            disk.slow_down();
+            let mut leader = Box::pin(store.put(b"leader", b"1"));
+            assert!(poll(leader.as_mut()).is_pending(), "the sync takes a while");
+            let mut next = Box::pin(store.put(b"next", b"2"));
+            assert!(poll(next.as_mut()).is_pending(), "each write goes alone");
+            let mut last = Box::pin(store.put(b"last", b"3"));
+            assert!(poll(last.as_mut()).is_pending(), "there is no room");
+            if gone_first {
+                drop(next);
+                leader.await.unwrap();
+            } else {
+                leader.await.unwrap();
+                drop(next);
+            }
+            last.await.unwrap();
+            let found = all(&open(&disk.restart(), SyncMode::EachWrite).await.unwrap()).await;
+            assert_eq!(found.len(), 3, "what queued is written");
+        }
+    });
+}
