@@ -86,6 +86,41 @@ fn what_was_written_is_read_back() {
 }
 
 #[test]
+fn an_edit_is_durable_before_its_mark_is_written_and_both_before_it_counts() {
+    block_on(async {
+        for operations in 0.. {
+            let disk = MemDisk::new();
+            let mut manifest = write(&disk, 3, 1 << 20).await;
+            let before = disk.contents(PATH).len();
+            disk.stop_after(disk.operations() + operations);
+            let done = manifest.append(&edit(4)).await;
+            let durable = disk.restart().contents(PATH);
+            let edit_end = before + 32 + edit(4).encode().len();
+            if disk.contents(PATH).len() > edit_end {
+                assert!(durable.len() >= edit_end, "a mark of what is not durable");
+            }
+            if done.is_ok() {
+                assert_eq!(durable, disk.contents(PATH));
+                assert_eq!((operations, durable.len()), (4, edit_end + 32));
+                return;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_frame_of_another_epoch_or_place_does_not_count() {
+    let (bytes, _) = written(3);
+    let end = bytes.len() as u64;
+    for (epoch, at, counts) in [(7, end, true), (6, end, false), (7, end - 1, false)] {
+        let mut bytes = bytes.clone();
+        frame::put_frame(&mut bytes, epoch, at, end, &edit(4).encode());
+        let read = replayed(&bytes).expect("a manifest, with a torn tail or without");
+        assert_eq!(read, catalog(if counts { 4 } else { 3 }), "{epoch} {at}");
+    }
+}
+
+#[test]
 fn a_tail_that_was_cut_off_takes_back_at_most_the_edit_it_belongs_to() {
     let (bytes, ends) = written(3);
     for length in ends[0]..=bytes.len() {

@@ -131,3 +131,39 @@ fn a_new_database_is_empty_and_survives_a_loss_of_power() {
         assert_eq!(db.note(), note(1));
     });
 }
+
+#[test]
+fn what_an_edit_replaced_stays_until_the_edit_is_durable() {
+    block_on(async {
+        for operations in 0.. {
+            let disk = MemDisk::new();
+            let db = open(&disk).await.expect("a new database");
+            let mut done = Ok(());
+            for seq in 1..=3 {
+                if seq == 3 {
+                    disk.stop_after(disk.operations() + operations);
+                }
+                let mut batch = Batch::new();
+                batch.put(b"key", seq, b"value");
+                db.write(&batch);
+                db.freeze(note(seq)).await.expect("a freeze");
+                done = db.settle().await;
+            }
+            drop(db);
+            // The process dies, the next one reads what is not durable and stops somewhere, and
+            // then power fails.
+            for operations in 0..8 {
+                let disk = disk.restart_keeping_unsynced();
+                disk.stop_after(disk.operations() + operations);
+                let _ = open(&disk).await;
+                let db = open(&disk.restart()).await.expect("a database");
+                let found = db.get(b"key", SEQ_MAX).await.expect("a table");
+                assert!(found.is_some_and(|found| found.seq >= 2));
+            }
+            if done.is_ok() {
+                assert!(operations > 10, "{operations}");
+                return;
+            }
+        }
+    });
+}

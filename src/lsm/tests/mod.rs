@@ -3,6 +3,7 @@
 mod allocations;
 mod any_sequence;
 mod behaviour;
+mod caching;
 mod checkpoint;
 mod crash;
 mod damage;

@@ -73,12 +73,8 @@ fn a_snapshot_shows_its_moment_through_flushes_and_compactions() {
         let kept = store.stats().engine.table_entries;
         drop(snapshot);
         assert_eq!(store.stats().snapshots, 0);
-        // Now the old versions may go.
-        for _ in 0..4 {
-            store.put(&[9], &[9]).await.unwrap();
-            store.flush().await.unwrap();
-            store.settle().await.unwrap();
-        }
+        // Now the old versions may go, also if nobody writes.
+        store.settle().await.unwrap();
         assert!(store.stats().engine.table_entries < kept);
     });
 }

@@ -1,7 +1,11 @@
 //! A log whose bytes are not what was written.
 
 use super::*;
-use crate::{env::task::block_on, wal::WalError};
+use crate::{
+    env::task::block_on,
+    types::ShardId,
+    wal::{Wal, WalError},
+};
 
 /// A store with ten synced writes that were never flushed, and where each ends in the segment.
 async fn ten_writes() -> (MemDisk, Vec<usize>) {
@@ -80,6 +84,27 @@ fn a_log_of_somebody_else_is_refused() {
                 error.contains("db/log/") && error.contains("byte 64"),
                 "{error}"
             );
+        }
+    });
+}
+
+#[test]
+fn a_record_whose_number_does_not_follow_is_refused() {
+    block_on(async {
+        for number in [10, 11, 12_u64] {
+            let (disk, _) = ten_writes().await;
+            let shared = Arc::new(disk.clone());
+            let (mut log, _) = Wal::open(shared, "db/log", usize::MAX).await.unwrap();
+            log.append(1, ShardId(0), &[&number.to_le_bytes()]);
+            log.commit().await.unwrap();
+            let opened = open(&disk, SyncMode::EachWrite).await;
+            match opened.err() {
+                None => assert_eq!(number, 11),
+                Some(error) => {
+                    let error = error.to_string();
+                    assert!(number != 11 && error.contains("the number"), "{error}");
+                }
+            }
         }
     });
 }

@@ -180,16 +180,25 @@ fn passing_readers_leave_no_blocks_and_long_scans_few() {
             .expect("a cursor");
         assert_eq!(rest_back(&table, last).await.len(), 2000);
         assert_eq!(access.counts().cache_bytes, 0);
-        let first = TableCursor::first(&table, Caching::Fill)
-            .await
-            .expect("a cursor");
-        rest(&table, first).await;
-        let filled = access.counts().cache_bytes;
-        let blocks = cursor::FILL_BLOCKS_MAX as u64;
-        assert!(
-            filled > 100 * blocks && filled < 400 * blocks,
-            "{filled} bytes"
-        );
+        for is_back in [false, true] {
+            let access = Arc::new(Access::new(Arc::new(disk.clone()), "", &options));
+            let table = Table::new(Arc::clone(&access), table.info().clone());
+            if is_back {
+                let last = TableBackCursor::last(&table, Caching::Fill).await;
+                rest_back(&table, last.expect("a cursor")).await;
+            } else {
+                let first = TableCursor::first(&table, Caching::Fill).await;
+                rest(&table, first.expect("a cursor")).await;
+            }
+            let filled = access.counts().cache_bytes;
+            let blocks = cursor::FILL_BLOCKS_MAX as u64;
+            assert!(
+                filled > 100 * blocks && filled < 400 * blocks,
+                "{filled} bytes"
+            );
+        }
+        let first = TableCursor::first(&table, Caching::Fill).await;
+        rest(&table, first.expect("a cursor")).await;
         // Who passes takes what is there.
         stop(&disk).await;
         assert!(TableCursor::first(&table, Caching::Pass).await.is_ok());
