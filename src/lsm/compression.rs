@@ -249,6 +249,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_length_that_is_not_the_payload_s_is_refused() {
+        for kind in [Compression::Lz4, Compression::Zstd] {
+            let mut stored = vec![7; 100];
+            assert_eq!(Compressor::new(kind).compress(&mut stored), kind);
+            for claim in 90..110_u8 {
+                stored[0] = claim;
+                let back = Expander::default().expand(kind, stored.clone().into());
+                assert_eq!(back.is_ok(), claim == 100, "{kind:?} {claim}");
+            }
+        }
+    }
+
     /// What other versions of the two libraries wrote must be read for ever.
     #[test]
     fn frozen_bytes_are_expanded() {

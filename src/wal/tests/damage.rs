@@ -319,3 +319,34 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn what_an_opening_has_found_is_promised_from_then_on() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let (mut wal, _) = open(&disk).await.unwrap();
+        for payload in ["one", "two"] {
+            batch(&mut wal, &[payload]).await.unwrap();
+        }
+        drop(open(&disk).await.unwrap());
+        let last = disk.contents(&path(1)).len() - 1;
+        for offset in [last - 40, last] {
+            let disk = disk.restart();
+            disk.flip_bit(&path(1), offset);
+            let error = open(&disk).await.err().expect("damage, not a torn tail");
+            assert!(error.to_string().contains(&path(1)), "{error}");
+        }
+    });
+}
+
+#[test]
+fn every_opening_has_an_epoch_of_its_own() {
+    block_on(async {
+        let disk = MemDisk::new();
+        for opening in 1..=3 {
+            drop(open(&disk).await.unwrap());
+            let header = Header::decode(&disk.contents(&path(opening)));
+            assert_eq!(header.unwrap().epoch, opening);
+        }
+    });
+}

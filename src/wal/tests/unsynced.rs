@@ -116,3 +116,37 @@ fn a_sync_needs_no_segments_that_were_given_up() {
         assert_eq!(disk.operations() - before, 1, "one sync");
     });
 }
+
+#[test]
+fn what_a_failed_sync_lost_is_written_once_more_by_who_finds_it() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let (mut wal, _) = open(&disk).await.unwrap();
+        batch(&mut wal, &["one"]).await.unwrap();
+        disk.fail_sync(disk.syncs() + 1);
+        batch(&mut wal, &["two"]).await.unwrap_err();
+        let disk = disk.restart_keeping_unsynced();
+        assert_eq!(open(&disk).await.unwrap().1, ["one", "two"]);
+        assert_eq!(open(&disk.restart()).await.unwrap().1, ["one", "two"]);
+    });
+}
+
+#[test]
+fn a_crash_while_a_torn_tail_is_removed_leaves_no_gap() {
+    block_on(async {
+        for operations in 0.. {
+            let (disk, _) = three_segments(false).await;
+            let disk = disk.restart_keeping_unsynced();
+            disk.truncate_file(&path(1), 70);
+            disk.stop_after(operations);
+            let done = open(&disk).await.is_ok();
+            for disk in [disk.restart_keeping_unsynced(), disk.restart()] {
+                assert!(open(&disk).await.unwrap().1.is_empty(), "{operations}");
+            }
+            if done {
+                assert!(operations > 4, "{operations}");
+                return;
+            }
+        }
+    });
+}

@@ -152,3 +152,23 @@ fn nothing_is_written_after_closing_nor_beyond_the_limits() {
         assert_eq!(store.get(b"k").await.unwrap(), None);
     });
 }
+
+#[test]
+fn a_long_log_is_replayed_into_several_memtables() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let store = open(&disk, SyncMode::None).await.unwrap();
+        let mut count = 0_u64;
+        while store.stats().engine.frozen < 2 {
+            count += 1;
+            store.put(&count.to_be_bytes(), &[7; 60]).await.unwrap();
+        }
+        drop(store);
+        let disk = disk.restart_keeping_unsynced();
+        assert_eq!(segments(&disk).await.len(), 3);
+        let replayed = open(&disk, SyncMode::None).await.unwrap();
+        let engine = replayed.stats().engine;
+        assert_eq!(engine.frozen + engine.num_sstables, 2);
+        assert_eq!(all(&replayed).await.len() as u64, count);
+    });
+}

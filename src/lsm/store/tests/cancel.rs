@@ -60,6 +60,22 @@ fn who_comes_next_goes_on_where_the_last_leader_was_dropped() {
 }
 
 #[test]
+fn who_queues_behind_a_leader_that_was_dropped_at_work_goes_on_for_it() {
+    block_on(async {
+        let (disk, store) = slow_store().await;
+        let mut leader = Box::pin(store.put(b"leader", b"1"));
+        assert!(poll(leader.as_mut()).is_pending(), "others may join");
+        assert!(poll(leader.as_mut()).is_pending(), "the sync takes a while");
+        let mut next = pin!(store.put(b"next", b"2"));
+        assert!(poll(next.as_mut()).is_pending(), "the group is on its way");
+        drop(leader);
+        next.await.unwrap();
+        let found = all(&open(&disk.restart(), SyncMode::Group).await.unwrap()).await;
+        assert_eq!(found.len(), 2);
+    });
+}
+
+#[test]
 fn writers_that_come_and_go_strand_nobody() {
     block_on(async {
         for seed in 0..200 {

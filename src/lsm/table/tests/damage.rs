@@ -53,6 +53,21 @@ fn a_flipped_bit_anywhere_is_reported_with_file_and_offset() {
     });
 }
 
+#[test]
+fn a_table_that_is_not_what_the_manifest_knows_is_refused() {
+    block_on(async {
+        let (disk, info) = build(&sample(), 0).await;
+        let mut other = [info.clone(), info.clone(), info.clone(), info];
+        other[1].properties.entries += 1;
+        other[2].properties.end = Bytes::from_static(b"m");
+        other[3].bytes += 1;
+        for (number, info) in other.into_iter().enumerate() {
+            let read = table(&disk, info).get(&[b'k', 1], 99).await;
+            assert_eq!(read.is_ok(), number == 0, "{number}");
+        }
+    });
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes: Vec<u8>, offset: u64) {
