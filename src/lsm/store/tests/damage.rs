@@ -91,11 +91,11 @@ fn a_log_of_somebody_else_is_refused() {
 #[test]
 fn a_record_whose_number_does_not_follow_is_refused() {
     block_on(async {
-        for number in [10, 11, 12_u64] {
+        for number in [10, 11, 12_u8] {
             let (disk, _) = ten_writes().await;
             let shared = Arc::new(disk.clone());
             let (mut log, _) = Wal::open(shared, "db/log", usize::MAX).await.unwrap();
-            log.append(1, ShardId(0), &[&number.to_le_bytes()]);
+            log.append(1, ShardId(0), &[&[number]]);
             log.commit().await.unwrap();
             let opened = open(&disk, SyncMode::EachWrite).await;
             match opened.err() {
