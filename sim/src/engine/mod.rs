@@ -1,4 +1,4 @@
-//! The storage engine alone in the simulated world: a [`Store`](sisyphus::lsm::Store) on a drive that
+//! The storage engine alone in the simulated world: a [`Store`] on a drive that
 //! crashes, loses power, fails syncs and runs full, and is opened again, many times in a run.
 //!
 //! The cluster's simulation meets the engine below Raft, where a replica that lost something is
