@@ -26,7 +26,8 @@
 //!    stands in it goes on as if nothing had happened;
 //! 5. nothing is unlinked or freed while a [`SkipList`] or [`Cursor`] lives: each holds the arena.
 //!
-//! `lanes` has the search. `tests/skiplist_loom.rs` runs these files under every interleaving of a writer and a reader.
+//! `lanes` has the search. `tests/skiplist_loom.rs` runs these files under every interleaving of a writer
+//! and a reader, and `.ci/valgrind` runs their tests under valgrind.
 
 #![allow(unsafe_code, reason = "nodes of variable size, linked by pointers")]
 #![deny(clippy::undocumented_unsafe_blocks)]
