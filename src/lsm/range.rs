@@ -87,19 +87,25 @@ impl Range {
         next
     }
 
-    async fn find_next(&mut self) -> Result<Option<(Bytes, Found)>> {
-        let end = self.end.as_ref().map(Vec::as_slice);
+    /// Goes to the first key, if that was not done yet.
+    async fn begin(&mut self) -> Result<()> {
         if let Progress::Begun = self.progress {
             let start = self.start.as_ref().map(Vec::as_slice);
+            let end = self.end.as_ref().map(Vec::as_slice);
             let cover = self.view.cover();
-            let merge = self.view.merge(start, end, Caching::Fill).await?;
+            let merge = match self.is_reversed {
+                false => self.view.merge(start, end, Caching::Fill).await?,
+                true => self.view.merge_back(start, end, Caching::Fill).await?,
+            };
             self.progress = Progress::Reading(Box::new((merge, cover)));
         }
-        let (merge, cover) = match &mut self.progress {
-            Progress::Reading(reading) => &mut **reading,
-            Progress::Failed(error) => return Err(error.clone()),
-            Progress::Begun => unreachable!("the range has begun to read"),
-        };
+        Ok(())
+    }
+
+    async fn find_next(&mut self) -> Result<Option<(Bytes, Found)>> {
+        self.begin().await?;
+        let end = self.end.as_ref().map(Vec::as_slice);
+        let (merge, cover) = self.progress.reading()?;
         while let Some(entry) = merge.entry() {
             if is_beyond(end, entry.key) {
                 return Ok(None);
@@ -125,18 +131,9 @@ impl Range {
     /// As [`Self::find_next`], descending. Of a key the oldest version comes first: which one is the
     /// newest that can be seen is known only once the next key has come.
     async fn find_previous(&mut self) -> Result<Option<(Bytes, Found)>> {
+        self.begin().await?;
         let start = self.start.as_ref().map(Vec::as_slice);
-        if let Progress::Begun = self.progress {
-            let end = self.end.as_ref().map(Vec::as_slice);
-            let cover = self.view.cover();
-            let merge = self.view.merge_back(start, end, Caching::Fill).await?;
-            self.progress = Progress::Reading(Box::new((merge, cover)));
-        }
-        let (merge, cover) = match &mut self.progress {
-            Progress::Reading(reading) => &mut **reading,
-            Progress::Failed(error) => return Err(error.clone()),
-            Progress::Begun => unreachable!("the range has begun to read"),
-        };
+        let (merge, cover) = self.progress.reading()?;
         while let Some(entry) = merge.entry() {
             if is_before(start, entry.key) {
                 return Ok(None);
@@ -160,5 +157,16 @@ impl Range {
             }
         }
         Ok(None)
+    }
+}
+
+impl Progress {
+    /// What is read from, once the range has begun to; the failure if there was one.
+    fn reading(&mut self) -> Result<&mut (Merge, Cover)> {
+        match self {
+            Progress::Reading(reading) => Ok(reading),
+            Progress::Failed(error) => Err(error.clone()),
+            Progress::Begun => unreachable!("the range has begun to read"),
+        }
     }
 }
