@@ -68,6 +68,22 @@ fn a_table_that_is_not_what_the_manifest_knows_is_refused() {
     });
 }
 
+/// A file with these bytes is no table that could be read.
+fn assert_refused(bytes: &[u8]) {
+    block_on(async {
+        let disk = MemDisk::new();
+        let file = disk.create("000000000001.table").await.expect("a file");
+        file.append(bytes).await.expect("an append");
+        let properties = Properties::default();
+        let info = TableInfo {
+            id: 1,
+            bytes: bytes.len() as u64,
+            properties,
+        };
+        assert!(table(&disk, info).get(b"key", 9).await.is_err());
+    });
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes: Vec<u8>, offset: u64) {
@@ -75,14 +91,7 @@ proptest! {
         let _ = format::Properties::decode(bytes.clone());
         let _ = format::Footer::decode(bytes.clone());
         let _ = format::unseal(&bytes, 1, offset);
-        block_on(async {
-            let disk = MemDisk::new();
-            let file = disk.create("000000000001.table").await.expect("a file");
-            file.append(&bytes).await.expect("an append");
-            let properties = Properties::default();
-            let info = TableInfo { id: 1, bytes: bytes.len() as u64, properties };
-            assert!(table(&disk, info).get(b"key", 9).await.is_err());
-        });
+        assert_refused(&bytes);
     }
 
     #[test]
@@ -103,14 +112,7 @@ proptest! {
             id: 1,
         };
         let bytes = [vec![0; footer.tail_bytes().min(300) as usize], footer.encode()].concat();
-        block_on(async {
-            let disk = MemDisk::new();
-            let file = disk.create("000000000001.table").await.expect("a file");
-            file.append(&bytes).await.expect("an append");
-            let properties = Properties::default();
-            let info = TableInfo { id: 1, bytes: bytes.len() as u64, properties };
-            assert!(table(&disk, info).get(b"key", 9).await.is_err());
-        });
+        assert_refused(&bytes);
     }
 
     #[test]
