@@ -6,7 +6,7 @@
 
 use std::{
     cell::RefCell,
-    panic,
+    panic::{self, AssertUnwindSafe},
     sync::{Once, mpsc},
     thread,
     time::Duration,
@@ -34,23 +34,26 @@ thread_local! {
 
 /// Runs `plan`; keeps the events as lines if `lines`.
 pub fn run(plan: &Plan, lines: bool) -> Outcome {
+    let plan = plan.clone();
+    let outcome = isolated(move || on_this_thread(&plan, lines));
+    outcome.unwrap_or_else(|what| failed("PAN", what))
+}
+
+/// Does the work of one run on a fresh thread. The error says how it panicked, or that it hangs.
+pub fn isolated<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     listen_to_panics();
     let (report, verdict) = mpsc::sync_channel(1);
-    let plan = plan.clone();
     // A run that hangs keeps its thread; the process ends with the verdict.
     let spawned = thread::Builder::new()
         .name(THREAD.to_owned())
         .spawn(move || {
-            let outcome = panic::catch_unwind(|| on_this_thread(&plan, lines));
-            let _ = report.send(outcome.unwrap_or_else(|_| panicked()));
+            let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+            let _ = report.send(outcome.map_err(|_| last_words()));
         });
     spawned.expect("a thread can be started");
     match verdict.recv_timeout(WALL_CLOCK_MAX) {
         Ok(outcome) => outcome,
-        Err(_) => failed(
-            "PAN",
-            format!("no verdict after {WALL_CLOCK_MAX:?}: it hangs"),
-        ),
+        Err(_) => Err(format!("no verdict after {WALL_CLOCK_MAX:?}: it hangs")),
     }
 }
 
@@ -93,12 +96,9 @@ fn listen_to_panics() {
     });
 }
 
-fn panicked() -> Outcome {
+fn last_words() -> String {
     let words = LAST_WORDS.take();
-    failed(
-        "PAN",
-        words.unwrap_or_else(|| "a panic without words".to_owned()),
-    )
+    words.unwrap_or_else(|| "a panic without words".to_owned())
 }
 
 /// The outcome of a run that did not come to its end.

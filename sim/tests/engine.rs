@@ -2,9 +2,12 @@
 
 #[cfg(madsim)]
 mod simulated {
-    use std::{thread, time::SystemTime};
+    use std::time::SystemTime;
 
-    use sisyphus_sim::engine::{Tally, run};
+    use sisyphus_sim::{
+        engine::{self, Tally},
+        run::isolated,
+    };
 
     /// How many seeds are tried.
     const SEEDS: u64 = 200;
@@ -20,19 +23,19 @@ mod simulated {
         })
     }
 
-    /// Each seed on a thread of its own: what a thread did before must not matter.
-    fn on_a_thread(seed: u64) -> Tally {
-        let run = thread::Builder::new().spawn(move || run(seed));
-        let outcome = run.expect("a thread can be started").join();
-        outcome.unwrap_or_else(|_| {
-            panic!("seed {seed} failed; again: SIM_SEED={seed} cargo test -p sisyphus-sim --test engine")
+    /// Each seed on a thread of its own, and not for ever, as the runs of the cluster are.
+    fn run(seed: u64) -> Tally {
+        isolated(move || engine::run(seed)).unwrap_or_else(|what| {
+            panic!(
+                "seed {seed}: {what}\nagain: SIM_SEED={seed} cargo test -p sisyphus-sim --test engine"
+            )
         })
     }
 
     #[test]
     fn what_was_acknowledged_is_found_again_after_every_failure_of_the_drive() {
         let first = first_seed();
-        let tallies: Vec<Tally> = (first..first + SEEDS).map(on_a_thread).collect();
+        let tallies: Vec<Tally> = (first..first + SEEDS).map(run).collect();
         let at_least_once = |of: fn(&Tally) -> u64| tallies.iter().any(|tally| of(tally) > 0);
         assert!(at_least_once(|tally| tally.acknowledged));
         assert!(at_least_once(|tally| tally.compactions));
@@ -44,7 +47,7 @@ mod simulated {
     fn a_seed_does_the_same_again() {
         let seed = first_seed();
         for seed in seed..seed + 10 {
-            assert_eq!(on_a_thread(seed), on_a_thread(seed), "seed {seed}");
+            assert_eq!(run(seed), run(seed), "seed {seed}");
         }
     }
 }
