@@ -81,7 +81,7 @@ pub(super) async fn run(
     mut manifest: Manifest,
     mut requests: Receiver<Request>,
 ) {
-    let mut attempts = Attempts::new(&shared, Worker::Committer);
+    let attempts = Attempts::new(&shared, Worker::Committer);
     while let Some(request) = requests.recv().await {
         let (change, done) = match request {
             Request::Change { change, done } => (change, done),
@@ -95,7 +95,7 @@ pub(super) async fn run(
                 continue;
             }
         };
-        let outcome = commit(&shared, &mut manifest, &mut attempts, change).await;
+        let outcome = commit(&shared, &mut manifest, &attempts, change).await;
         if let Err(error) = &outcome {
             shared.fail(error.clone());
         }
@@ -111,7 +111,7 @@ pub(super) async fn run(
 async fn commit(
     shared: &Shared,
     manifest: &mut Manifest,
-    attempts: &mut Attempts,
+    attempts: &Attempts,
     change: Change,
 ) -> Result<bool> {
     let before = shared.current.load();
@@ -141,7 +141,7 @@ async fn commit(
 
 /// Appends an edit. What is on disk of one that failed nobody knows, so a new manifest is written
 /// that has it for sure, as often as it takes.
-async fn make_durable(manifest: &mut Manifest, attempts: &mut Attempts, edit: &Edit) -> Result<()> {
+async fn make_durable(manifest: &mut Manifest, attempts: &Attempts, edit: &Edit) -> Result<()> {
     let mut done = manifest.append(edit).await;
     while let Err(error) = done {
         if !attempts.fail(error.clone()).await {

@@ -22,8 +22,8 @@ use super::{
 use crate::env::task::{Tasks, oneshot};
 
 /// Merges whatever needs to be, until something fails. Several tasks do so side by side.
-pub(super) async fn run(shared: Arc<Shared>, number: usize) {
-    let mut attempts = Attempts::new(&shared, Worker::Compactor(number));
+pub(super) async fn run(shared: Arc<Shared>) {
+    let attempts = Attempts::new(&shared, Worker::Compactor);
     let mut changes = shared.changes.subscribe();
     while shared.failure.get().is_none() {
         changes.borrow_and_update();
@@ -35,8 +35,10 @@ pub(super) async fn run(shared: Arc<Shared>, number: usize) {
                 Err(error) => _ = attempts.fail(error).await,
             },
             None => {
-                // Another one may have done what failed here.
-                attempts.succeed();
+                // What failed is not wanted any more.
+                if shared.running.is_idle() {
+                    attempts.succeed();
+                }
                 shared.expect_floor(floor);
                 // The sender lives as long as this task.
                 let _ = changes.changed().await;

@@ -3,6 +3,7 @@
 use std::{
     ops::Bound,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -87,6 +88,11 @@ impl Db {
     /// once the background work has failed.
     pub async fn freeze(&self, note: Bytes) -> Result<()> {
         self.shared.freeze(note).await.map(drop)
+    }
+
+    /// Waits until [`Self::freeze`] would not wait. False if that takes longer than `patience`.
+    pub(super) async fn make_room(&self, patience: Duration) -> Result<bool> {
+        self.shared.make_room(patience).await
     }
 
     /// Waits as long as writers are to be slowed down, because flushes or compactions do not keep

@@ -17,7 +17,7 @@ use super::{
 /// Flushes whatever is frozen, until something fails.
 pub(super) async fn run(shared: Arc<Shared>) {
     let is_due = |current: &SuperVersion| is_due(current, &shared);
-    let mut attempts = Attempts::new(&shared, Worker::Flusher);
+    let attempts = Attempts::new(&shared, Worker::Flusher);
     while shared.wait_until(is_due).await.is_ok() {
         let current = shared.current.load();
         // An ingestion may have come between.

@@ -40,6 +40,13 @@ pub(super) struct Job {
     grandparents: Vec<(Bytes, u64)>,
 }
 
+impl Running {
+    /// Whether nothing is being compacted.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+}
+
 impl Job {
     /// Begins the most urgent compaction, if there is one.
     pub(super) fn begin(shared: &Arc<Shared>) -> Option<Job> {

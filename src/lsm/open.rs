@@ -170,8 +170,8 @@ fn start(
     let clone = || Arc::clone(&shared);
     tasks.spawn(guarded(clone(), commit::run(clone(), manifest, receiver)));
     tasks.spawn(guarded(clone(), flush::run(clone())));
-    for number in 0..compactions_max {
-        tasks.spawn(guarded(clone(), compact::run(clone(), number)));
+    for _ in 0..compactions_max {
+        tasks.spawn(guarded(clone(), compact::run(clone())));
     }
     let scrub_rate = shared.files.options().scrub_bytes_per_second;
     if scrub_rate > 0 {

@@ -28,8 +28,11 @@ use super::{
 };
 use crate::env::{
     Clock,
-    task::{Sender, oneshot, watch},
+    task::{Sender, oneshot, select, watch},
 };
+
+/// A stall that lasts longer is counted anew, so that who looks at the numbers sees it.
+const STALL_COUNTED: Duration = Duration::from_secs(10);
 
 /// The state of an open database.
 pub(super) struct Shared {
@@ -102,23 +105,32 @@ impl Shared {
     /// Freezes the active memtable once there is room for one more frozen one. Returns what the
     /// database then holds; its active memtable is a fresh one.
     pub(super) async fn freeze(&self, note: Bytes) -> Result<Arc<SuperVersion>> {
-        let frozen_max = self.files.options().frozen_max;
-        let has_room = |current: &SuperVersion| current.frozen.len() < frozen_max;
-        let stalled = &self.counters.stalled;
-        let is_stall = !has_room(&self.current.load());
-        if is_stall {
-            stalled.count(self.stall_reason());
-        }
-        let began_us = self.clock.now_us();
-        let done = self.wait_until(has_room).await;
-        if is_stall {
-            stalled.add_us(self.clock.now_us() - began_us);
-        }
-        done?;
+        while !self.make_room(STALL_COUNTED).await? {}
         let frozen = self.rotate(note);
         self.update_pressure();
         self.changes.send_replace(());
         Ok(frozen)
+    }
+
+    /// Waits until there is room for one more frozen memtable. False if that takes longer than
+    /// `patience`; fails if the background work has failed.
+    pub(super) async fn make_room(&self, patience: Duration) -> Result<bool> {
+        let frozen_max = self.files.options().frozen_max;
+        let has_room = |current: &SuperVersion| current.frozen.len() < frozen_max;
+        if has_room(&self.current.load()) {
+            let failure = self.failure.get().cloned();
+            return failure.map_or(Ok(true), Err);
+        }
+        self.counters.stalled.count(self.stall_reason());
+        let began_us = self.clock.now_us();
+        let outcome = select! {
+            biased;
+            room = self.wait_until(has_room) => room.map(|()| true),
+            () = self.clock.sleep(patience) => Ok(false),
+        };
+        let waited_us = self.clock.now_us() - began_us;
+        self.counters.stalled.add_us(waited_us);
+        outcome
     }
 
     /// Why there is no room for one more frozen memtable.

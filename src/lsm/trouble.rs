@@ -27,26 +27,45 @@ pub(super) enum Worker {
     Committer,
     /// The one who writes frozen memtables.
     Flusher,
-    /// One of those who merge tables.
-    Compactor(usize),
+    /// Those who merge tables. They take what one of them has given up, so they count together.
+    Compactor,
 }
 
 /// What keeps workers from going on at the moment.
 #[derive(Default)]
-pub(super) struct Troubles(Mutex<BTreeMap<Worker, LsmError>>);
+pub(super) struct Troubles(Mutex<BTreeMap<Worker, Trouble>>);
+
+/// What keeps a worker from going on.
+struct Trouble {
+    /// How many attempts failed in a row.
+    failures: u32,
+    /// The last one's error.
+    error: LsmError,
+}
 
 /// The attempts of one worker.
 pub(super) struct Attempts {
     shared: Arc<Shared>,
     worker: Worker,
-    /// How many failed in a row.
-    failures: u32,
 }
 
 impl Troubles {
     /// One of them, if there is any.
     pub(super) fn any(&self) -> Option<LsmError> {
-        self.0.lock().values().next().cloned()
+        let troubles = self.0.lock();
+        troubles
+            .values()
+            .next()
+            .map(|trouble| trouble.error.clone())
+    }
+
+    /// One more attempt failed. How many did in a row?
+    fn add(&self, worker: Worker, error: LsmError) -> u32 {
+        let mut troubles = self.0.lock();
+        let failures = troubles.get(&worker).map_or(0, |trouble| trouble.failures);
+        let failures = failures.saturating_add(1);
+        troubles.insert(worker, Trouble { failures, error });
+        failures
     }
 }
 
@@ -56,42 +75,39 @@ impl Attempts {
         Attempts {
             shared: Arc::clone(shared),
             worker,
-            failures: 0,
         }
     }
 
     /// The work is done.
-    pub(super) fn succeed(&mut self) {
-        if self.failures > 0 {
+    pub(super) fn succeed(&self) {
+        let ended = self.shared.troubles.0.lock().remove(&self.worker);
+        if ended.is_some() {
             tracing::info!(worker = ?self.worker, "the storage engine goes on");
-            self.failures = 0;
-            self.shared.troubles.0.lock().remove(&self.worker);
         }
     }
 
     /// The work failed: waits before it is tried again. False if there is no point in that; the
     /// engine has then stopped.
-    pub(super) async fn fail(&mut self, error: LsmError) -> bool {
-        self.failures += 1;
-        if !is_worth_waiting(&error, self.failures) {
+    pub(super) async fn fail(&self, error: LsmError) -> bool {
+        let failures = self.shared.troubles.add(self.worker, error.clone());
+        if !is_worth_waiting(&error, failures) {
             self.shared.fail(error.clone());
         }
         if self.shared.failure.get().is_some() {
             return false;
         }
-        if self.failures == 1 {
+        if failures == 1 {
             tracing::warn!(%error, worker = ?self.worker, "the storage engine tries again");
         }
-        self.shared.troubles.0.lock().insert(self.worker, error);
         let counter = &self.shared.counters.retries;
         counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.shared.clock.sleep(self.wait()).await;
+        self.shared.clock.sleep(self.wait(failures)).await;
         self.shared.failure.get().is_none()
     }
 
-    fn wait(&self) -> Duration {
+    fn wait(&self, failures: u32) -> Duration {
         let first_ms = self.shared.files.options().retry_ms;
-        let factor = 1_u64.checked_shl(self.failures - 1).unwrap_or(u64::MAX);
+        let factor = 1_u64.checked_shl(failures - 1).unwrap_or(u64::MAX);
         Duration::from_millis(first_ms.saturating_mul(factor.min(WAIT_FACTOR_MAX)))
     }
 }

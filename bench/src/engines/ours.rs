@@ -38,6 +38,7 @@ impl Ours {
                 cache_bytes,
                 ..Options::default()
             },
+            ..StoreOptions::default()
         };
         let disk = Arc::new(OsDisk::open(dir)?);
         let store = runtime.block_on(Store::open(disk, "db", options))?;

@@ -54,6 +54,9 @@ const LIFE_MS: u64 = 400;
 /// An opening that takes longer than this hangs, in milliseconds.
 const OPENING_MS_MAX: u64 = 60_000;
 
+/// As well as a closing.
+const CLOSING_MS_MAX: u64 = 60_000;
+
 /// What a run is made of.
 const RUN: Stream = Stream::new("engine run");
 /// What a life is made of.
@@ -191,7 +194,7 @@ impl World {
         tokio::time::sleep(Duration::from_millis(rng.between(1, LIFE_MS))).await;
         tasks.end().await;
         self.count(&store);
-        if end == End::Closed && store.close().await.is_err() {
+        if end == End::Closed && !self.close(store).await {
             assert!(self.is_troubled, "the store does not close");
             self.tally.stopped += 1;
         }
@@ -202,6 +205,13 @@ impl World {
         let patience = Duration::from_millis(OPENING_MS_MAX);
         let opened = tokio::time::timeout(patience, opening).await;
         opened.expect("opening a store comes to an end")
+    }
+
+    /// Whether the store was closed properly. However full the drive is, that comes to an end.
+    async fn close(&self, store: Store) -> bool {
+        let patience = Duration::from_millis(CLOSING_MS_MAX);
+        let closed = tokio::time::timeout(patience, store.close()).await;
+        closed.expect("closing a store comes to an end").is_ok()
     }
 
     /// Checks everything there is after an opening.
@@ -263,7 +273,12 @@ fn options(rng: &mut Rng) -> StoreOptions {
         SyncMode::Group,
         SyncMode::None,
     ]);
-    StoreOptions { sync, engine }
+    let stall_ms_max = log_uniform(rng, 1, 5_000);
+    StoreOptions {
+        sync,
+        stall_ms_max,
+        engine,
+    }
 }
 
 /// The tasks of a life. They do not survive it.

@@ -28,6 +28,18 @@ pub enum StoreError {
         /// The failure that stopped it.
         cause: Box<StoreError>,
     },
+    /// Nothing was written: memory is full, and nothing was flushed for so long. Make room on the
+    /// disk, or write less, and try again.
+    #[error(
+        "nothing was written: memory is full and was not flushed for {ms} ms: {}",
+        because(cause)
+    )]
+    Stalled {
+        /// How long the write has waited, in milliseconds.
+        ms: u64,
+        /// What keeps the engine from flushing, if something does; else it is only slow.
+        cause: Option<LsmError>,
+    },
     /// Nothing was written: the store was closed.
     #[error("the store is closed")]
     Closed,
@@ -44,7 +56,17 @@ pub enum StoreError {
 /// What operations of the store answer.
 pub(super) type Result<T> = std::result::Result<T, StoreError>;
 
+fn because(cause: &Option<LsmError>) -> String {
+    let slow = || "the disk is too slow".to_owned();
+    cause.as_ref().map_or_else(slow, ToString::to_string)
+}
+
 impl StoreError {
+    /// Whether the store takes further writes: the log was not touched.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, StoreError::Stalled { .. })
+    }
+
     /// What later writes are told after this failure.
     pub(super) fn refusal(&self) -> StoreError {
         match self {

@@ -1,8 +1,11 @@
 //! The log of a store, and the numbers that it gives. At any moment it belongs to one writer.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use super::{
@@ -11,7 +14,7 @@ use super::{
     error::{Result, StoreError},
     group::Pending,
     note::Note,
-    options::SyncMode,
+    options::{StoreOptions, SyncMode},
 };
 use crate::{
     types::ShardId,
@@ -29,6 +32,8 @@ pub(super) struct Log {
     wal: Wal,
     db: Db,
     sync: SyncMode,
+    /// How long a write waits for memory.
+    patience: Duration,
     /// The number of the next write.
     next: Seq,
     /// The active memtable has its size.
@@ -46,7 +51,7 @@ impl Log {
     pub(super) fn new(
         mut wal: Wal,
         db: Db,
-        sync: SyncMode,
+        options: &StoreOptions,
         next: Seq,
         first_kept: Arc<AtomicU64>,
     ) -> Log {
@@ -54,7 +59,8 @@ impl Log {
         Log {
             opened_at: wal.position(),
             wal,
-            sync,
+            sync: options.sync,
+            patience: Duration::from_millis(options.stall_ms_max),
             next,
             is_full: db.wants_freeze(),
             db,
@@ -111,8 +117,14 @@ impl Log {
         Ok(())
     }
 
-    /// Ends the active memtable and its segment together.
+    /// Ends the active memtable and its segment together, once there is room for one more.
     async fn freeze(&mut self) -> Result<()> {
+        if !self.db.make_room(self.patience).await? {
+            return Err(StoreError::Stalled {
+                ms: self.patience.as_millis() as u64,
+                cause: self.db.error(),
+            });
+        }
         let first_kept = SegmentId(self.first_kept.load(Ordering::Relaxed));
         self.wal.forget_before(first_kept);
         self.wal.rotate().await?;

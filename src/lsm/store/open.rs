@@ -31,7 +31,7 @@ const SEGMENT_BYTES: usize = usize::MAX;
 /// Opens the store in `dir`.
 pub(super) async fn open(disk: Arc<dyn Disk>, dir: &str, options: StoreOptions) -> Result<Inner> {
     let (tables, log_dir) = (names::path(dir, TABLES), names::path(dir, LOG));
-    let db = Db::open(Arc::clone(&disk), &tables, options.engine).await?;
+    let db = Db::open(Arc::clone(&disk), &tables, options.engine.clone()).await?;
     let noted = db.note();
     let note = Note::decode(&noted).map_err(|error| {
         let manifest = names::path(&tables, names::MANIFEST);
@@ -48,7 +48,7 @@ pub(super) async fn open(disk: Arc<dyn Disk>, dir: &str, options: StoreOptions) 
     let first_kept = Arc::new(AtomicU64::new(wal.first_segment().0));
     let removal = segments::run(disk, log_dir, db.durable_note(), Arc::clone(&first_kept));
     tasks.spawn(removal);
-    let log = Log::new(wal, db.clone(), options.sync, next, first_kept);
+    let log = Log::new(wal, db.clone(), &options, next, first_kept);
     Ok(Inner {
         queue: Queue::new(log, db.clone(), options.sync),
         db,

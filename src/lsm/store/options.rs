@@ -16,10 +16,23 @@ pub enum SyncMode {
 }
 
 /// How a store behaves.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreOptions {
     /// When a write is acknowledged.
     pub sync: SyncMode,
+    /// A write that finds memory full waits at most so many milliseconds until something is
+    /// flushed, for example while the disk has no room; then it fails, and nothing was written.
+    pub stall_ms_max: u64,
     /// The sizes of the engine below. A segment of the log is as long as its memtable.
     pub engine: Options,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions {
+            sync: SyncMode::default(),
+            stall_ms_max: 30_000,
+            engine: Options::default(),
+        }
+    }
 }

@@ -272,6 +272,7 @@ impl Queue {
                 self.raise_floor(&state);
             }
             (Ok(()), None) => unreachable!("a write without a log"),
+            (Err(error), _) if error.is_passing() => {}
             (Err(error), _) => self.stop(&mut state, error),
         }
         state.log = log;

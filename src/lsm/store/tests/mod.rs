@@ -10,6 +10,7 @@ mod behaviour;
 mod cancel;
 mod crash;
 mod damage;
+mod full;
 #[cfg(not(feature = "simulated"))]
 mod quick;
 
@@ -18,8 +19,12 @@ type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Opens the store of a disk, with tiny sizes.
 async fn open(disk: &MemDisk, sync: SyncMode) -> Result<Store, StoreError> {
-    let engine = Options::test_min();
-    Store::open(Arc::new(disk.clone()), "db", StoreOptions { sync, engine }).await
+    let options = StoreOptions {
+        sync,
+        stall_ms_max: 50,
+        engine: Options::test_min(),
+    };
+    Store::open(Arc::new(disk.clone()), "db", options).await
 }
 
 /// Everything in a range.
