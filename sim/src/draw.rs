@@ -4,7 +4,7 @@
 //! could not be shrunk. Madsim's own generator is such a string; it is left to decide in which
 //! order ready tasks run, and nothing else.
 
-use sisyphus::{rng::Rng, types::NodeId};
+use sisyphus::{raft::Payload, rng::Rng, types::NodeId};
 
 /// A family of decisions of one kind, for example "frames on the link from n1 to n2".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,16 @@ pub const fn fingerprint(bytes: &[u8]) -> u64 {
         i += 1;
     }
     hash
+}
+
+/// A number that stands for what an entry says.
+pub fn of_payload(payload: &Payload) -> u64 {
+    let Some(membership) = payload.membership() else {
+        return fingerprint(payload.data());
+    };
+    let mut bytes = Vec::new();
+    membership.encode(&mut bytes);
+    mix(fingerprint(&bytes)) ^ fingerprint(payload.data())
 }
 
 /// Spreads every bit of `z` over all bits of the result (Stafford's finalizer).

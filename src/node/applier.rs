@@ -1,6 +1,8 @@
 //! The stage that applies committed entries, one task per shard. It alone writes the state machine;
 //! while it works, or waits for a write stall to end, the replica goes on electing and replicating.
 
+use bytes::Bytes;
+
 use super::{
     Event, Failure, Fate,
     fate::Waiter,
@@ -15,7 +17,7 @@ use crate::{
         task::{Receiver, Sender, Tasks},
     },
     machine::{Machine, MachineError},
-    raft::Entry,
+    raft::{Entry, Payload},
     rpc::SnapshotChunk,
     types::NodeId,
 };
@@ -99,12 +101,19 @@ impl Applier {
     }
 
     async fn apply(&mut self, entry: Entry, waiter: Option<Waiter>) -> Result<(), MachineError> {
-        let outcome = self.machine.apply(entry.at, &entry.data).await?;
+        let nothing = Bytes::new();
+        let data = match &entry.payload {
+            Payload::Command(data) => data,
+            // The machine takes note of the position alone; a membership's context will go to its
+            // list of members.
+            Payload::Noop | Payload::Membership(_) => &nothing,
+        };
+        let outcome = self.machine.apply(entry.at, data).await?;
         let hash = self.machine.hash();
         self.link.observe(Event::Applied {
             at: entry.at,
             hash,
-            data: &entry.data,
+            data,
         });
         if let Some(waiter) = waiter {
             self.link.answer(
@@ -115,7 +124,7 @@ impl Applier {
                 },
             );
         }
-        self.log_bytes += entry.data.len() + ENTRY_OVERHEAD;
+        self.log_bytes += entry.payload.data().len() + ENTRY_OVERHEAD;
         if self.log_bytes > LOG_PER_MEMTABLE * self.memtable_bytes {
             self.log_bytes = 0;
             return self.machine.checkpoint().await;

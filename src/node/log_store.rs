@@ -7,7 +7,7 @@
 //!
 //! Segments are removed as a whole, from the oldest on, when no shard has an entry in them that it
 //! still needs. What else was in them is repeated: every segment begins with the *head* of each shard,
-//! which says its term, vote, base and last entry at that time. A head is also a check: replaying
+//! which says its term, vote, base (with who took part as of it) and last entry at that time. A head is also a check: replaying
 //! must have come to the same point. If the replay begins at a head, because everything before was
 //! removed, the entries between its base and its last one must be covered by a later compaction, or
 //! they are missing.
@@ -18,8 +18,8 @@ use thiserror::Error;
 
 use crate::{
     env::Disk,
-    raft::{Persist, Restored},
-    types::{LogPosition, ShardId},
+    raft::{Base, Persist, Restored},
+    types::ShardId,
     wal::{SegmentId, Wal, WalError},
 };
 
@@ -94,9 +94,9 @@ impl LogStore {
             tail.hard_state = hard_state;
             Change::HardState(hard_state).append(&mut self.wal, shard);
         }
-        if let Some(base) = batch.reset {
-            tail.reset(base);
-            Change::Reset(base).append(&mut self.wal, shard);
+        if let Some(base) = &batch.reset {
+            tail.reset(base.clone());
+            Change::Reset(base.clone()).append(&mut self.wal, shard);
         }
         let first = batch.entries.first().map_or(0, |entry| entry.at.index);
         for (index, entry) in (first..).zip(&batch.entries) {
@@ -121,17 +121,13 @@ impl LogStore {
     /// Forgets a shard's entries up to `base`, which the state machine holds durably, and removes
     /// the segments that nobody needs any more. What was appended before may be committed on the
     /// way. Panics if the log does not reach to `base`; does nothing if it was compacted further.
-    pub async fn compact(
-        &mut self,
-        shard: ShardId,
-        base: LogPosition,
-    ) -> Result<(), LogStoreError> {
+    pub async fn compact(&mut self, shard: ShardId, base: Base) -> Result<(), LogStoreError> {
         let tail = self.shards.entry(shard).or_default();
-        if base.index <= tail.base.index {
+        if base.at.index <= tail.base.at.index {
             return Ok(());
         }
-        let refusal = tail.compact(base).err();
-        assert_eq!(refusal, None, "{shard}: compaction to {base}");
+        let refusal = tail.compact(base.clone()).err();
+        assert_eq!(refusal, None, "{shard}: compaction to {}", base.at);
         Change::Compact(base).append(&mut self.wal, shard);
         self.remove_unneeded().await
     }

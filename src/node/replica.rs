@@ -22,7 +22,7 @@ use crate::{
         Clock,
         task::{Receiver, Sender, Sleep, select},
     },
-    raft::{Message, Raft, Ready, Room},
+    raft::{Base, Message, Raft, Ready, Room},
     rpc::{ForwardReply, PeerBody, SnapshotChunk},
     types::{Index, LogPosition, NodeId, Term},
 };
@@ -178,7 +178,9 @@ impl Replica {
     /// A snapshot is in the machine: whoever waited for an entry inside it will not hear of it.
     fn installed(&mut self, at: LogPosition) {
         self.durable = at;
-        self.raft.install(at);
+        // Who took part as of the snapshot: it will say so itself when there are changes.
+        let membership = self.raft.membership().clone();
+        self.raft.install(Base { at, membership });
         self.reads.applied(at.index);
         for waiter in self.pending.up_to(at.index) {
             self.link.answer(
@@ -294,7 +296,7 @@ impl Replica {
         if !due || self.writer.capacity() <= self.writer.max_capacity() / 2 {
             return;
         }
-        if let Some(base) = self.raft.position(index)
+        if let Some(base) = self.raft.base_at(index)
             && self
                 .writer
                 .try_send(WriterJob::Compact(self.link.shard, base))

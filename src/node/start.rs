@@ -16,7 +16,7 @@ use super::{
 use crate::{
     env::task::{Receiver, Sender, Tasks, channel},
     machine::{Machine, Reader},
-    raft::{self, HardState, Persist, Raft, Restored},
+    raft::{self, Base, HardState, Membership, Persist, Raft, Restored},
     types::{LogPosition, ShardId},
 };
 
@@ -57,6 +57,7 @@ impl ReplicaParts<'_> {
         let machine = Machine::open(self.world.disk.clone(), &directory(shard), limits)
             .await
             .map_err(|error| StartError::Machine { shard, error })?;
+        let restored = self.found(restored, store);
         let restored = reconcile(shard, restored, machine.applied(), store)?;
         self.observe(&restored, &machine);
 
@@ -85,6 +86,23 @@ impl ReplicaParts<'_> {
         Ok((replica, applier_task, reader))
     }
 
+    /// Writes down who founds the shard, if the log is a new one.
+    fn found(&self, restored: Restored, store: &mut LogStore) -> Restored {
+        if restored.base != Base::default() {
+            return restored;
+        }
+        let base = Base {
+            membership: Membership::of_voters(self.settings.voters.iter().copied()),
+            ..Base::default()
+        };
+        let persist = Persist {
+            reset: Some(base.clone()),
+            ..Persist::default()
+        };
+        store.append(self.link.shard, &persist);
+        Restored { base, ..restored }
+    }
+
     fn applier(&self, machine: Machine, jobs: Receiver<ApplierJob>) -> Applier {
         Applier {
             machine,
@@ -103,7 +121,6 @@ impl ReplicaParts<'_> {
         let limits = &self.settings.limits;
         raft::Config {
             id: self.settings.node,
-            voters: self.settings.voters.clone(),
             heartbeat_ticks: limits.heartbeat_ticks,
             election_ticks: limits.election_ticks,
             append_bytes_max: limits.append_bytes_max,
@@ -115,7 +132,7 @@ impl ReplicaParts<'_> {
     fn observe(&self, restored: &Restored, machine: &Machine) {
         self.link.observe(Event::Restored {
             hard_state: restored.hard_state,
-            base: restored.base,
+            base: restored.base.at,
             entries: &restored.entries,
             applied: machine.applied(),
             hash: machine.hash(),
@@ -136,7 +153,10 @@ fn reconcile(
     store: &mut LogStore,
 ) -> Result<Restored, StartError> {
     let Restored {
-        base,
+        base: Base {
+            at: base,
+            ref membership,
+        },
         ref entries,
         hard_state,
         ..
@@ -167,15 +187,20 @@ fn reconcile(
         },
         false => hard_state,
     };
+    // Who took part as of the snapshot: it will say so itself when there are changes.
+    let base = Base {
+        at: applied,
+        membership: membership.clone(),
+    };
     let persist = Persist {
         hard_state: Some(hard_state),
-        reset: Some(applied),
+        reset: Some(base.clone()),
         ..Persist::default()
     };
     store.append(shard, &persist);
     Ok(Restored {
         hard_state,
-        base: applied,
+        base,
         entries: Vec::new(),
         applied: applied.index,
     })

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::{Event, Failure, LogStore, LogStoreError, link::Link, replica::Completion};
 use crate::{
     env::task::{Receiver, Sender},
-    raft::Persist,
-    types::{LogPosition, ShardId},
+    raft::{Base, Persist},
+    types::ShardId,
 };
 
 /// Work for the log writer.
@@ -16,7 +16,7 @@ pub(super) enum WriterJob {
     /// Make a batch durable, then say so to its shard.
     Persist(ShardId, Persist),
     /// Entries up to here are no longer needed.
-    Compact(ShardId, LogPosition),
+    Compact(ShardId, Base),
 }
 
 /// The log writer: owns the log store, and with it the only file handle that is synced on the way
@@ -80,7 +80,7 @@ impl Writer {
         } = persist;
         link.observe(Event::Persisted {
             hard_state,
-            reset,
+            reset: reset.map(|base| base.at),
             entries: &entries,
         });
         // A closed channel means that the node is stopping.

@@ -34,7 +34,10 @@ impl PreCandidate {
 
     /// Stands once a quorum would vote for it.
     pub fn outcome(&self, shared: &Shared) -> Turn {
-        if shared.voters.agree(|id| self.supporters.contains(&id)) {
+        if shared
+            .membership()
+            .agree(|id| self.supporters.contains(&id))
+        {
             Turn::Stand
         } else {
             Turn::Stay
@@ -78,7 +81,7 @@ impl Candidate {
     }
 
     fn outcome(&self, shared: &Shared) -> Turn {
-        if shared.voters.agree(|id| self.voters.contains(&id)) {
+        if shared.membership().agree(|id| self.voters.contains(&id)) {
             Turn::Lead
         } else {
             Turn::Stay

@@ -7,8 +7,6 @@ use crate::types::NodeId;
 pub struct Config {
     /// This replica.
     pub id: NodeId,
-    /// All that vote, this one included.
-    pub voters: Vec<NodeId>,
     /// A leader shows itself every so many ticks.
     pub heartbeat_ticks: u32,
     /// A follower waits for its leader from this many ticks to just under twice as many; a leader
@@ -28,12 +26,6 @@ impl Config {
     /// Panics on settings with which no replica can live: they are checked at the start of a
     /// process, so here they are a contradiction of our own.
     pub(super) fn assert_sound(&self) {
-        assert!(
-            self.voters.contains(&self.id),
-            "{} is not one of the voters {:?}",
-            self.id,
-            self.voters
-        );
         assert!(self.heartbeat_ticks >= 1, "a heartbeat takes no time");
         assert!(
             self.election_ticks > self.heartbeat_ticks,

@@ -7,7 +7,7 @@ use super::progress::{Due, Progress};
 use super::reads::{Read, Reads};
 use super::shared::Shared;
 use super::status::PeerStatus;
-use super::{Body, Entry, ProposeError};
+use super::{Body, Entry, Payload, ProposeError};
 use crate::types::{Index, LogPosition, NodeId};
 
 /// The leader of its term.
@@ -28,15 +28,17 @@ impl Leader {
     /// commit by counting (§5.4.2). Sent to all, it also is the new leader's first sign of life.
     pub fn new(shared: &mut Shared) -> Self {
         let next = shared.log.last().index + 1;
-        let others = shared.voters.others(shared.id());
+        let mut others = shared.membership().members();
+        others.remove(&shared.id());
+        let progress = |id| (id, Progress::new(next));
         let mut leader = Leader {
-            peers: others.map(|id| (id, Progress::new(next))).collect(),
+            peers: others.into_iter().map(progress).collect(),
             term_start: next,
             round: 0,
             quiet: 0,
             reads: Reads::default(),
         };
-        leader.append(shared, bytes::Bytes::new());
+        leader.append(shared, Payload::Noop);
         leader
     }
 
@@ -44,23 +46,23 @@ impl Leader {
     pub fn propose(
         &mut self,
         shared: &mut Shared,
-        data: bytes::Bytes,
+        payload: Payload,
     ) -> Result<LogPosition, ProposeError> {
-        assert!(!data.is_empty(), "only the no-op is empty");
+        assert!(!payload.data().is_empty(), "only the no-op is empty");
         let waiting = shared.log.bytes_between(shared.applied, Index::MAX);
         let limit = shared.config.uncommitted_bytes_max as u64;
-        if waiting > 0 && waiting + weight(data.len()) > limit {
+        if waiting > 0 && waiting + weight(&payload) > limit {
             return Err(ProposeError::Busy);
         }
-        Ok(self.append(shared, data))
+        Ok(self.append(shared, payload))
     }
 
-    fn append(&mut self, shared: &mut Shared, data: bytes::Bytes) -> LogPosition {
+    fn append(&mut self, shared: &mut Shared, payload: Payload) -> LogPosition {
         let at = LogPosition {
             term: shared.term,
             index: shared.log.last().index + 1,
         };
-        shared.log.append(Entry { at, data });
+        shared.log.append(Entry { at, payload });
         at
     }
 
@@ -87,7 +89,7 @@ impl Leader {
         for (id, peer) in &mut self.peers {
             heard.insert(*id, peer.take_active());
         }
-        shared.voters.agree(|id| id == own || heard[&id])
+        shared.membership().agree(|id| id == own || heard[&id])
     }
 
     /// Sends a heartbeat to all; reads that wait may be answered when a quorum has answered it.
@@ -153,7 +155,7 @@ impl Leader {
         let confirmed = |id| {
             if id == own { round } else { peers[&id].round() }
         };
-        let reached = shared.voters.reached(confirmed);
+        let reached = shared.membership().reached(confirmed);
         let (index, reads) = self.reads.confirm(reached);
         for Read { at, id } in reads {
             if at == own {
@@ -176,7 +178,7 @@ impl Leader {
                 peers[&id].matched()
             }
         };
-        let reached = shared.voters.reached(matched);
+        let reached = shared.membership().reached(matched);
         if reached > shared.commit && shared.log.term_at(reached) == Some(shared.term) {
             shared.commit_to(reached);
         }

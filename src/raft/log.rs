@@ -9,11 +9,13 @@
 //!
 //! Everything up to the base is in the state machine. Indexes are consecutive and terms never go
 //! down. Beside each entry stands the number of bytes up to its end, so that the size of any
-//! stretch is one subtraction.
+//! stretch is one subtraction. The memberships among the entries are kept a second time, by index:
+//! the last one is in force, whether it is committed or not (thesis §4.1), and when its entry is
+//! truncated the one before it is again.
 
 use std::collections::VecDeque;
 
-use super::Entry;
+use super::{Base, Entry, Membership, Payload};
 use crate::types::{Index, LogPosition, Term};
 
 /// What an entry weighs beyond its data in every limit that is counted in bytes: without it, empty
@@ -23,10 +25,12 @@ const ENTRY_OVERHEAD_BYTES: u64 = 32;
 /// A suffix of the replicated log.
 #[derive(Debug)]
 pub(super) struct Log {
-    base: LogPosition,
+    base: Base,
     /// The bytes up to the base, counted from where this value began.
     base_bytes: u64,
     slots: VecDeque<Slot>,
+    /// The memberships among the entries, with their indexes, ascending.
+    memberships: VecDeque<(Index, Membership)>,
 }
 
 #[derive(Debug)]
@@ -36,18 +40,19 @@ struct Slot {
     end_bytes: u64,
 }
 
-/// What an entry with this much data weighs in limits.
-pub(super) fn weight(data_bytes: usize) -> u64 {
-    data_bytes as u64 + ENTRY_OVERHEAD_BYTES
+/// What an entry that says this weighs in limits.
+pub(super) fn weight(payload: &Payload) -> u64 {
+    payload.data().len() as u64 + ENTRY_OVERHEAD_BYTES
 }
 
 impl Log {
     /// A log that holds `entries` after `base`. Panics if they do not follow it.
-    pub fn new(base: LogPosition, entries: Vec<Entry>) -> Self {
+    pub fn new(base: Base, entries: Vec<Entry>) -> Self {
         let mut log = Log {
             base,
             base_bytes: 0,
             slots: VecDeque::with_capacity(entries.len()),
+            memberships: VecDeque::new(),
         };
         entries.into_iter().for_each(|entry| log.append(entry));
         log
@@ -55,18 +60,34 @@ impl Log {
 
     /// The position before the first entry.
     pub fn base(&self) -> LogPosition {
-        self.base
+        self.base.at
+    }
+
+    /// The membership in force: that of the last entry that has one.
+    pub fn membership(&self) -> &Membership {
+        let last = self.memberships.back();
+        last.map_or(&self.base.membership, |(_, membership)| membership)
+    }
+
+    /// What a log would begin with that held the entries after `index` alone, if this log has it.
+    pub fn base_at(&self, index: Index) -> Option<Base> {
+        let term = self.term_at(index)?;
+        let count = self.memberships.partition_point(|(at, _)| *at <= index);
+        let before = count.checked_sub(1).map(|last| &self.memberships[last].1);
+        let membership = before.unwrap_or(&self.base.membership).clone();
+        let at = LogPosition { term, index };
+        Some(Base { at, membership })
     }
 
     /// The last position: of the last entry, or the base.
     pub fn last(&self) -> LogPosition {
-        self.slots.back().map_or(self.base, |slot| slot.entry.at)
+        self.slots.back().map_or(self.base.at, |slot| slot.entry.at)
     }
 
     /// The term at `index`, which is the base or an entry.
     pub fn term_at(&self, index: Index) -> Option<Term> {
-        if index == self.base.index {
-            return Some(self.base.term);
+        if index == self.base.at.index {
+            return Some(self.base.at.term);
         }
         self.slots.get(self.offset(index)?).map(|s| s.entry.at.term)
     }
@@ -80,10 +101,12 @@ impl Log {
     /// The last position at or before `index` whose term is at most `term`; the base if there is
     /// none. Whoever has (`index`, `term`) cannot agree with this log anywhere above it.
     pub fn newest_at_most(&self, index: Index, term: Term) -> LogPosition {
-        let within = index.min(self.last().index).saturating_sub(self.base.index) as usize;
+        let within = index
+            .min(self.last().index)
+            .saturating_sub(self.base.at.index) as usize;
         let older = self.slots.partition_point(|s| s.entry.at.term <= term);
         match older.min(within) {
-            0 => self.base,
+            0 => self.base.at,
             count => self.slots[count - 1].entry.at,
         }
     }
@@ -96,34 +119,52 @@ impl Log {
             "entry {} does not follow {last}",
             entry.at
         );
-        let end_bytes = self.end_bytes() + weight(entry.data.len());
+        let end_bytes = self.end_bytes() + weight(&entry.payload);
+        if let Some(membership) = entry.payload.membership() {
+            let membership = (entry.at.index, membership.clone());
+            self.memberships.push_back(membership);
+        }
         self.slots.push_back(Slot { entry, end_bytes });
     }
 
     /// Drops the entries from `from` on. Panics if that reaches into what is forgotten.
     pub fn truncate(&mut self, from: Index) {
-        assert!(from > self.base.index, "entry {from} is forgotten already");
-        let kept = from - self.base.index - 1;
+        assert!(
+            from > self.base.at.index,
+            "entry {from} is forgotten already"
+        );
+        let kept = from - self.base.at.index - 1;
         self.slots
             .truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        self.memberships.retain(|(index, _)| *index < from);
     }
 
     /// Forgets the entries up to `to`, which becomes the base. Panics if the log does not have it.
     pub fn compact(&mut self, to: Index) {
-        let term = self.term_at(to).expect("only what is there is forgotten");
-        let count = (to - self.base.index) as usize;
+        let base = self.base_at(to).expect("only what is there is forgotten");
+        let count = (to - self.base.at.index) as usize;
         if let Some(slot) = self.slots.drain(..count).next_back() {
             self.base_bytes = slot.end_bytes;
         }
-        self.base = LogPosition { term, index: to };
+        self.memberships.retain(|(index, _)| *index > to);
+        self.base = base;
+    }
+
+    /// Forgets the entries up to `base`, of which more is known than this log could tell: one that
+    /// began empty has not heard who took part then.
+    pub fn rebase(&mut self, base: Base) {
+        self.compact(base.at.index);
+        assert_eq!(base.at, self.base.at, "the log has another base");
+        self.base = base;
     }
 
     /// The entries from `from` to `to`, both included, that weigh at most `bytes_max` together;
     /// at least one if there are any.
     pub fn slice(&self, from: Index, to: Index, bytes_max: usize) -> Vec<Entry> {
-        assert!(from > self.base.index, "entry {from} is forgotten");
-        let start = (from - self.base.index - 1) as usize;
-        let end = (to.min(self.last().index).max(self.base.index) - self.base.index) as usize;
+        let base = self.base.at.index;
+        assert!(from > base, "entry {from} is forgotten");
+        let start = (from - base - 1) as usize;
+        let end = (to.min(self.last().index).max(base) - base) as usize;
         if start >= end {
             return Vec::new();
         }
@@ -143,8 +184,8 @@ impl Log {
     /// What the entries after `after` and up to `to` weigh together, as far as they are here.
     pub fn bytes_between(&self, after: Index, to: Index) -> u64 {
         let count = |index: Index| {
-            let within = index.clamp(self.base.index, self.last().index);
-            (within - self.base.index) as usize
+            let within = index.clamp(self.base.at.index, self.last().index);
+            (within - self.base.at.index) as usize
         };
         self.bytes_before(count(to))
             .saturating_sub(self.bytes_before(count(after)))
@@ -163,6 +204,6 @@ impl Log {
     }
 
     fn offset(&self, index: Index) -> Option<usize> {
-        usize::try_from(index.checked_sub(self.base.index)?.checked_sub(1)?).ok()
+        usize::try_from(index.checked_sub(self.base.at.index)?.checked_sub(1)?).ok()
     }
 }

@@ -1,7 +1,10 @@
 //! What replicas of one shard say to each other.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use super::{Membership, NewMembership};
 use crate::types::{Index, LogPosition, NodeId, Term};
 
 /// An entry of the replicated log.
@@ -9,8 +12,55 @@ use crate::types::{Index, LogPosition, NodeId, Term};
 pub struct Entry {
     /// Where in the log, and of which leader.
     pub at: LogPosition,
-    /// The command. Empty for the no-op that a leader begins its term with (§8); a command never is.
-    pub data: Bytes,
+    /// What it says.
+    pub payload: Payload,
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing: a leader begins its term with it (§8).
+    Noop,
+    /// A command for the state machine; not empty.
+    Command(Bytes),
+    /// Who takes part, from the moment when the entry is in a log (thesis §4.1). Shared, so that
+    /// the many entries that are none of this kind stay small.
+    Membership(Arc<NewMembership>),
+}
+
+impl Payload {
+    /// The payload of a command; empty, it is none.
+    pub fn of_command(data: Bytes) -> Payload {
+        match data.is_empty() {
+            true => Payload::Noop,
+            false => Payload::Command(data),
+        }
+    }
+
+    /// The payload of a membership.
+    pub fn of_membership(membership: Membership, context: Bytes) -> Payload {
+        Payload::Membership(Arc::new(NewMembership {
+            membership,
+            context,
+        }))
+    }
+
+    /// The membership, if it is one.
+    pub fn membership(&self) -> Option<&Membership> {
+        match self {
+            Payload::Membership(new) => Some(&new.membership),
+            Payload::Noop | Payload::Command(_) => None,
+        }
+    }
+
+    /// The bytes that are opaque here: the command's, or what goes with a membership.
+    pub fn data(&self) -> &[u8] {
+        match self {
+            Payload::Noop => &[],
+            Payload::Command(data) => data,
+            Payload::Membership(new) => &new.context,
+        }
+    }
 }
 
 /// A message between two replicas.

@@ -98,6 +98,7 @@ mod election;
 mod follower;
 mod leader;
 mod log;
+mod membership;
 mod message;
 mod persist;
 mod progress;
@@ -111,8 +112,9 @@ mod status;
 mod step;
 
 pub use config::{Config, NotLeader, ProposeError};
-pub use message::{Body, Entry, Message};
-pub use ready::{HardState, Persist, Ready, Restored, Room};
+pub use membership::{Aim, MEMBERS_MAX, Membership, NewMembership};
+pub use message::{Body, Entry, Message, Payload};
+pub use ready::{Base, HardState, Persist, Ready, Restored, Room};
 pub use replica::Raft;
 pub use status::{PeerState, PeerStatus, RoleName, Status};
 

@@ -16,8 +16,8 @@
 //! from the disk. An index alone would not do: the batch may have written another term's entry.
 
 use super::log::Log;
-use super::{HardState, Persist};
-use crate::types::{Index, LogPosition};
+use super::{Base, HardState, Persist};
+use crate::types::Index;
 
 /// The durable image and what is on its way there.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Disk {
     hard_state: HardState,
     durable: Index,
     written: Index,
-    reset: Option<LogPosition>,
+    reset: Option<Base>,
     open: Option<Batch>,
     tickets: u64,
 }
@@ -50,7 +50,7 @@ impl Disk {
             hard_state,
             durable: last.index,
             written: last.index,
-            reset: may_gap.then_some(base),
+            reset: log.base_at(base.index).filter(|_| may_gap),
             open: None,
             tickets: 0,
         }
@@ -78,17 +78,18 @@ impl Disk {
 
     /// The state machine holds everything up to `base` durably, and the log in memory now starts
     /// there; `kept` says that what it held after `base` is still there.
-    pub fn installed(&mut self, base: LogPosition, kept: bool) {
-        if kept && self.written >= base.index {
+    pub fn installed(&mut self, base: Base, kept: bool) {
+        let index = base.at.index;
+        if kept && self.written >= index {
             // The disk's log reaches the base, or will with the open batch: no gap.
-            self.durable = self.durable.max(base.index);
+            self.durable = self.durable.max(index);
             return;
         }
         self.reset = Some(base);
-        self.durable = base.index;
-        self.written = base.index;
+        self.durable = index;
+        self.written = index;
         if let Some(batch) = &mut self.open {
-            batch.good_to = base.index;
+            batch.good_to = index;
         }
     }
 

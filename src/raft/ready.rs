@@ -1,6 +1,6 @@
 //! What the pure core wants done, and what is told to it when it is.
 
-use super::{Entry, Message};
+use super::{Entry, Membership, Message};
 use crate::types::{Index, LogPosition, NodeId, Term};
 
 /// What must be on disk before a node speaks for a term (§5.2).
@@ -12,13 +12,24 @@ pub struct HardState {
     pub vote: Option<NodeId>,
 }
 
+/// What the entries of a log follow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Base {
+    /// The entry before the first one.
+    pub at: LogPosition,
+    /// Who took part as of that entry.
+    pub membership: Membership,
+}
+
 /// What a node found on its disk, from which a `Raft` is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     /// Term and vote.
     pub hard_state: HardState,
-    /// The entry before the first one kept: everything up to here is in the state machine, durably.
-    pub base: LogPosition,
+    /// What comes before the first entry kept: everything up to here is in the state machine,
+    /// durably. The base of a log that begins at index 0 says who founded the shard; it names nobody
+    /// on a node that is still to join.
+    pub base: Base,
     /// The entries after `base`, consecutive. None of a log that lacks `base` itself: a snapshot may
     /// have become durable in the state machine before the log was made to begin after it.
     pub entries: Vec<Entry>,
@@ -63,8 +74,8 @@ pub struct Persist {
     pub ticket: u64,
     /// The new term and vote.
     pub hard_state: Option<HardState>,
-    /// The log begins anew after this position (a snapshot was installed): all entries are dropped.
-    pub reset: Option<LogPosition>,
+    /// The log begins anew here (a snapshot was installed): all entries are dropped.
+    pub reset: Option<Base>,
     /// Consecutive entries; they replace everything from the first one's index on.
     pub entries: Vec<Entry>,
 }

@@ -7,7 +7,10 @@ use bytes::Bytes;
 use super::follower::Follower;
 use super::role::{Role, Turn};
 use super::shared::Shared;
-use super::{Config, Entry, NotLeader, ProposeError, Ready, Restored, Room, Status};
+use super::{
+    Base, Config, Entry, Membership, NotLeader, Payload, ProposeError, Ready, Restored, Room,
+    Status,
+};
 use crate::rng::Rng;
 use crate::types::{Index, LogPosition, NodeId, Term};
 
@@ -44,7 +47,7 @@ impl Raft {
             Role::Candidate(candidate) if !candidate.has_asked() => Turn::Stay,
             _ => {
                 shared.elapsed += 1;
-                if shared.elapsed >= shared.timeout {
+                if shared.elapsed >= shared.timeout && shared.votes() {
                     Turn::AskAround
                 } else {
                     Turn::Stay
@@ -55,9 +58,9 @@ impl Raft {
     }
 
     /// Asks now, without waiting for a timeout, whether an election would be won, and stands if so.
-    /// Nothing happens on a leader.
+    /// Nothing happens on a leader, nor on a replica that does not vote.
     pub fn campaign(&mut self) {
-        if !matches!(self.role, Role::Leader(_)) {
+        if !matches!(self.role, Role::Leader(_)) && self.shared.votes() {
             self.turn(Turn::AskAround);
         }
     }
@@ -67,7 +70,7 @@ impl Raft {
     pub fn propose(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
         let leader = self.leader();
         match &mut self.role {
-            Role::Leader(role) => role.propose(&mut self.shared, data),
+            Role::Leader(role) => role.propose(&mut self.shared, Payload::Command(data)),
             _ => Err(ProposeError::NotLeader { leader }),
         }
     }
@@ -137,10 +140,10 @@ impl Raft {
 
     /// The state machine has jumped to `base` by a snapshot from a peer, durably. Entries after it
     /// stay if the log has it; else the log begins anew there. Does nothing if `base` was applied.
-    pub fn install(&mut self, base: LogPosition) {
-        if base.term > self.shared.term {
+    pub fn install(&mut self, base: Base) {
+        if base.at.term > self.shared.term {
             // No log is ahead of its replica's term; and nothing more is owed to an older leader.
-            let (term, leader) = (base.term, None);
+            let (term, leader) = (base.at.term, None);
             self.turn(Turn::Follow { term, leader });
         }
         if !self.shared.install(base) {
@@ -183,10 +186,15 @@ impl Raft {
         self.shared.commit
     }
 
-    /// Where the entry at `index` stands, if the log still reaches there.
-    pub fn position(&self, index: Index) -> Option<LogPosition> {
-        let term = self.shared.log.term_at(index)?;
-        Some(LogPosition { term, index })
+    /// What the log would begin with after [`compact`](Raft::compact) to `index`, if it still
+    /// reaches there.
+    pub fn base_at(&self, index: Index) -> Option<Base> {
+        self.shared.log.base_at(index)
+    }
+
+    /// Who takes part, by the last entry that says so, whether it is committed or not.
+    pub fn membership(&self) -> &Membership {
+        self.shared.membership()
     }
 
     /// What this replica looks like at a glance: [`Raft::status`] without the peers' progress.

@@ -2,16 +2,14 @@
 
 use super::log::Log;
 use super::persist::Disk;
-use super::quorum::Voters;
-use super::{Body, Config, Entry, HardState, Message, Ready, Restored};
+use super::{Base, Body, Config, Entry, HardState, Membership, Message, Ready, Restored};
 use crate::rng::Rng;
-use crate::types::{Index, LogPosition, NodeId, Term};
+use crate::types::{Index, NodeId, Term};
 
 /// The state that outlives a role.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub config: Config,
-    pub voters: Voters,
     pub rng: Rng,
     /// The latest term seen.
     pub term: Term,
@@ -44,13 +42,12 @@ impl Shared {
             applied,
         } = restored;
         let log = Log::new(base, entries);
-        let applied = applied.max(base.index);
+        let applied = applied.max(log.base().index);
         assert!(
             applied <= log.last().index,
             "{applied} is applied but not in the log"
         );
         let mut shared = Shared {
-            voters: Voters::new(config.voters.iter().copied()),
             disk: Disk::new(hard_state, &log),
             term: hard_state.term,
             vote: hard_state.vote,
@@ -73,6 +70,16 @@ impl Shared {
     /// This replica's id.
     pub fn id(&self) -> NodeId {
         self.config.id
+    }
+
+    /// Who takes part.
+    pub fn membership(&self) -> &Membership {
+        self.log.membership()
+    }
+
+    /// Whether this replica's vote counts, as far as it knows.
+    pub fn votes(&self) -> bool {
+        self.membership().is_voter(self.id())
     }
 
     /// The term and vote as they should be on disk.
@@ -123,8 +130,9 @@ impl Shared {
 
     /// Says the same to all other voters.
     pub fn broadcast_in(&mut self, term: Term, body: &Body) {
-        let others: Vec<NodeId> = self.voters.others(self.id()).collect();
-        for to in others {
+        let own = self.id();
+        let others: Vec<NodeId> = self.membership().electors().collect();
+        for to in others.into_iter().filter(|to| *to != own) {
             self.send_in(term, to, body.clone());
         }
     }
@@ -169,21 +177,22 @@ impl Shared {
     }
 
     /// The state machine jumped to `base` by a snapshot. Returns false if it was there already.
-    pub fn install(&mut self, base: LogPosition) -> bool {
-        if base.index <= self.applied {
+    pub fn install(&mut self, base: Base) -> bool {
+        let at = base.at;
+        if at.index <= self.applied {
             return false;
         }
-        let kept = self.log.has(base);
+        let kept = self.log.has(at);
         if kept {
-            self.log.compact(base.index);
+            self.log.rebase(base.clone());
         } else {
-            assert!(base.index > self.commit, "{base} contradicts the log");
-            self.log = Log::new(base, Vec::new());
+            assert!(at.index > self.commit, "{at} contradicts the log");
+            self.log = Log::new(base.clone(), Vec::new());
         }
         self.disk.installed(base, kept);
-        self.commit = self.commit.max(base.index);
-        self.handed = self.handed.max(base.index);
-        self.applied = base.index;
+        self.commit = self.commit.max(at.index);
+        self.handed = self.handed.max(at.index);
+        self.applied = at.index;
         true
     }
 }

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use super::role::{Role, Turn};
-use super::{Body, Entry, Message, Raft};
+use super::{Body, Entry, Membership, Message, Raft};
 use crate::types::{LogPosition, NodeId, Term};
 
 /// No cluster ever counts this far. A larger term is nonsense, and believed it would leave no room
@@ -44,12 +44,14 @@ impl Raft {
             body,
         } = message;
         let id = self.shared.id();
-        let known = *to == id && *from != id && self.shared.voters.contains(*from);
+        // Whoever sends it: a replica learns last who takes part, and may need to hear of those it
+        // does not know yet (thesis §4.1). Their votes and acknowledgements count for nothing.
+        let addressed = *to == id && *from != id;
         let sound = match body {
-            Body::Append { prev, entries, .. } => are_consecutive(*prev, entries, *term),
+            Body::Append { prev, entries, .. } => are_sound(*prev, entries, *term),
             _ => true,
         };
-        known && *term <= TERM_MAX && sound
+        addressed && *term <= TERM_MAX && sound
     }
 
     /// Brings this replica's term and the message's together. True if the message should be
@@ -114,10 +116,15 @@ impl Raft {
     }
 }
 
-/// Whether `entries` follow `prev` one by one, their terms never going down nor beyond `term`.
-fn are_consecutive(prev: LogPosition, entries: &[Entry], term: Term) -> bool {
+/// Whether `entries` follow `prev` one by one, their terms never going down nor beyond `term`, and
+/// say nothing that no leader says.
+fn are_sound(prev: LogPosition, entries: &[Entry], term: Term) -> bool {
     let mut before = prev;
-    for Entry { at, .. } in entries {
+    for Entry { at, payload } in entries {
+        let unsound = |membership: &Membership| membership.check().is_err();
+        if payload.membership().is_some_and(unsound) {
+            return false;
+        }
         if before.index.checked_add(1) != Some(at.index) || at.term < before.term {
             return false;
         }

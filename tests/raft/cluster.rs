@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sisyphus::raft::{
-    Config, Entry, HardState, Message, NotLeader, Persist, ProposeError, Raft, Restored, RoleName,
-    Room,
+    Base, Config, Entry, HardState, Membership, Message, NotLeader, Persist, ProposeError, Raft,
+    Restored, RoleName, Room,
 };
 use sisyphus::rng::Rng;
 use sisyphus::types::{Index, LogPosition, NodeId};
@@ -17,7 +17,7 @@ use crate::oracle::Oracle;
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     pub hard_state: HardState,
-    base: LogPosition,
+    base: Base,
     entries: Vec<Entry>,
 }
 
@@ -29,20 +29,20 @@ pub struct Replica {
     /// The batch that is being written.
     pub writing: Option<Persist>,
     /// Where the state machine stands, and where it would stand after a crash.
-    pub applied: LogPosition,
-    pub flushed: LogPosition,
+    pub applied: Base,
+    pub flushed: Base,
     config: Config,
     starts: u64,
 }
 
 /// A snapshot on its way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Transfer {
     pub from: NodeId,
     pub to: NodeId,
     /// The start of the sending process, which forgets its transfers when it crashes.
     start: u64,
-    base: LogPosition,
+    base: Base,
 }
 
 /// Everything there is.
@@ -62,10 +62,10 @@ pub struct Cluster {
 impl Image {
     /// The position of the entry at `index`, if the log has it.
     fn at(&self, index: Index) -> Option<LogPosition> {
-        if index == self.base.index {
-            return Some(self.base);
+        if index == self.base.at.index {
+            return Some(self.base.at);
         }
-        let offset = index.checked_sub(self.base.index + 1)?;
+        let offset = index.checked_sub(self.base.at.index + 1)?;
         self.entries.get(offset as usize).map(|entry| entry.at)
     }
 
@@ -79,12 +79,12 @@ impl Image {
         if let Some(hard_state) = batch.hard_state {
             self.hard_state = hard_state;
         }
-        if let Some(base) = batch.reset {
-            self.base = base;
+        if let Some(base) = &batch.reset {
+            self.base = base.clone();
             self.entries.clear();
         }
         for entry in &batch.entries[..count.min(batch.entries.len())] {
-            let kept = entry.at.index - self.base.index - 1;
+            let kept = entry.at.index - self.base.at.index - 1;
             assert!(kept <= self.entries.len() as u64, "a gap in the file");
             self.entries.truncate(kept as usize);
             self.entries.push(entry.clone());
@@ -92,25 +92,25 @@ impl Image {
     }
 
     /// Forgets the entries up to `to`, which the log has.
-    fn compact(&mut self, to: Index) {
-        let position = self.at(to).expect("what is cut is there");
-        self.entries.retain(|entry| entry.at.index > to);
-        self.base = position;
+    fn compact(&mut self, base: Base) {
+        assert!(self.has(base.at), "what is cut is there");
+        self.entries.retain(|entry| entry.at.index > base.at.index);
+        self.base = base;
     }
 
     /// What a replica begins with whose state machine stands at `flushed`. A log that does not run
     /// through there is of no use.
-    fn restored(&self, flushed: LogPosition) -> Restored {
-        let useful = self.has(flushed);
+    fn restored(&self, flushed: &Base) -> Restored {
+        let useful = self.has(flushed.at);
         Restored {
             hard_state: self.hard_state,
-            base: if useful { self.base } else { flushed },
+            base: if useful { &self.base } else { flushed }.clone(),
             entries: if useful {
                 self.entries.clone()
             } else {
                 Vec::new()
             },
-            applied: flushed.index,
+            applied: flushed.at.index,
         }
     }
 }
@@ -118,18 +118,20 @@ impl Image {
 impl Replica {
     /// Whether the replica would still have the entry at `position` after a crash.
     pub fn has_durably(&self, position: LogPosition) -> bool {
-        self.flushed.index >= position.index || self.image.has(position)
+        self.flushed.at.index >= position.index || self.image.has(position)
     }
 }
 
 impl Cluster {
     /// Replicas 1 to `count` with empty disks, not started yet.
     pub fn new(count: u64, seed: u64, configure: impl Fn(&mut Config)) -> Self {
-        let voters: Vec<NodeId> = (1..=count).map(NodeId).collect();
+        let founders = Base {
+            at: LogPosition::default(),
+            membership: Membership::of_voters((1..=count).map(NodeId)),
+        };
         let replica = |id: NodeId| {
             let mut config = Config {
                 id,
-                voters: voters.clone(),
                 heartbeat_ticks: 1,
                 election_ticks: 3,
                 append_bytes_max: 200,
@@ -139,16 +141,21 @@ impl Cluster {
             configure(&mut config);
             Replica {
                 raft: None,
-                image: Image::default(),
+                image: Image {
+                    base: founders.clone(),
+                    ..Image::default()
+                },
                 writing: None,
-                applied: LogPosition::default(),
-                flushed: LogPosition::default(),
+                applied: founders.clone(),
+                flushed: founders.clone(),
                 config,
                 starts: 0,
             }
         };
         Cluster {
-            replicas: voters.iter().map(|id| (*id, replica(*id))).collect(),
+            replicas: (1..=count)
+                .map(|id| (NodeId(id), replica(NodeId(id))))
+                .collect(),
             network: Vec::new(),
             transfers: Vec::new(),
             oracle: Oracle::new(count),
@@ -188,8 +195,8 @@ impl Cluster {
         }
         replica.starts += 1;
         let rng = rng.fork(&format!("{id} start {}", replica.starts));
-        let restored = replica.image.restored(replica.flushed);
-        replica.applied = replica.flushed;
+        let restored = replica.image.restored(&replica.flushed);
+        replica.applied = replica.flushed.clone();
         replica.raft = Some(Raft::new(replica.config.clone(), restored, rng));
         self.oracle.started(id);
         self.observe(id);
@@ -272,13 +279,15 @@ impl Cluster {
     pub fn flush(&mut self, id: NodeId, kept: u64) {
         let replica = self.replica(id);
         if let Some(raft) = &mut replica.raft {
-            replica.flushed = replica.applied;
-            let to = replica.flushed.index.saturating_sub(kept);
+            replica.flushed = replica.applied.clone();
+            let to = replica.flushed.at.index.saturating_sub(kept);
+            let base = raft.base_at(to);
             raft.compact(to);
             // The file is cut after the batch that is being written, never before it.
-            let idle = replica.writing.is_none();
-            if idle && replica.image.base.index < to && replica.image.at(to).is_some() {
-                replica.image.compact(to);
+            let image = &mut replica.image;
+            let behind = replica.writing.is_none() && image.base.at.index < to;
+            if let Some(base) = base.filter(|base| behind && image.has(base.at)) {
+                image.compact(base);
             }
             self.observe(id);
         }
@@ -291,9 +300,9 @@ impl Cluster {
         let mut installed = false;
         if let (true, Some(raft)) = (ok, &mut receiver.raft) {
             installed = true;
-            if base.index > receiver.applied.index {
-                receiver.applied = base;
-                receiver.flushed = base;
+            if base.at.index > receiver.applied.at.index {
+                receiver.applied = base.clone();
+                receiver.flushed = base.clone();
                 raft.install(base);
                 self.oracle.tally.installed += 1;
                 self.observe(to);
@@ -321,15 +330,15 @@ impl Cluster {
         });
         let idle = ready == Default::default();
         for entry in &ready.apply {
-            assert_eq!(
-                entry.at.index,
-                replica.applied.index + 1,
-                "applied in order"
-            );
-            replica.applied = entry.at;
+            let applied = &mut replica.applied;
+            assert_eq!(entry.at.index, applied.at.index + 1, "applied in order");
+            applied.at = entry.at;
+            if let Some(membership) = entry.payload.membership() {
+                applied.membership = membership.clone();
+            }
         }
-        raft.applied(replica.applied.index);
-        let (start, base) = (replica.starts, replica.applied);
+        raft.applied(replica.applied.at.index);
+        let (start, base) = (replica.starts, replica.applied.clone());
         let mut overwrites = false;
         if let Some(batch) = ready.persist {
             let first = batch.entries.first();
@@ -342,7 +351,7 @@ impl Cluster {
                 from: id,
                 to: peer,
                 start,
-                base,
+                base: base.clone(),
             });
         }
         self.oracle.applied(id, &ready.apply);

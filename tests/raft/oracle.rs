@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use sisyphus::raft::{Body, Entry, Message, Raft, RoleName, Status};
+use sisyphus::raft::{Body, Entry, Message, Payload, Raft, RoleName, Status};
 use sisyphus::types::{Index, LogPosition, NodeId, Term};
 
 use crate::cluster::Replica;
@@ -13,7 +12,7 @@ pub struct Oracle {
     quorum: usize,
     leaders: BTreeMap<Term, NodeId>,
     /// Every entry that any log held, with the term of the one before it if that was seen.
-    entries: BTreeMap<LogPosition, (Option<Term>, Bytes)>,
+    entries: BTreeMap<LogPosition, (Option<Term>, Payload)>,
     /// The committed entries, index 1 first, and the term in which each was committed.
     committed: Vec<(LogPosition, Term)>,
     /// Each replica since its start, as it was last seen.
@@ -107,7 +106,7 @@ impl Oracle {
                 "{id} applies what is not committed"
             );
             assert_eq!(
-                self.entries[&entry.at].1, entry.data,
+                self.entries[&entry.at].1, entry.payload,
                 "{id} applies other data"
             );
         }
@@ -198,9 +197,9 @@ impl Oracle {
         let mut before = (first == 1).then_some(0);
         for (index, entry) in (first..).zip(raft.entries()) {
             assert_eq!(entry.at.index, index, "indexes are consecutive");
-            let new = || (before, entry.data.clone());
-            let (prev, data) = self.entries.entry(entry.at).or_insert_with(new);
-            assert_eq!(*data, entry.data, "two entries at {}", entry.at);
+            let new = || (before, entry.payload.clone());
+            let (prev, payload) = self.entries.entry(entry.at).or_insert_with(new);
+            assert_eq!(*payload, entry.payload, "two entries at {}", entry.at);
             let same = prev.is_none() || before.is_none() || *prev == before;
             assert!(same, "two logs lead to {}", entry.at);
             *prev = prev.or(before);

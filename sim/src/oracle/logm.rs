@@ -13,14 +13,14 @@ use sisyphus::{
 };
 
 use super::{Oracle, Violation, log::DurableLog};
-use crate::draw::fingerprint;
+use crate::draw::of_payload;
 
 /// What is known of an entry, whoever has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known {
     /// The term of the entry before it, once somebody had both.
     previous: Option<Term>,
-    /// A fingerprint of its command.
+    /// A fingerprint of what it says.
     data: u64,
     /// Who had it first.
     node: NodeId,
@@ -73,7 +73,7 @@ fn compare(
     node: NodeId,
 ) -> Result<(), Violation> {
     let LogPosition { index, term } = entry.at;
-    let data = fingerprint(&entry.data);
+    let data = of_payload(&entry.payload);
     let fresh = Known {
         previous,
         data,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sisyphus::{
     node::Event,
-    raft::{Body, Entry, HardState, Message},
+    raft::{Body, Entry, HardState, Message, Payload},
     types::{Index, LogPosition, NodeId, ShardId, Term},
 };
 
@@ -18,7 +18,7 @@ pub fn show(oracle: &mut dyn Oracle, node: u64, event: Event<'_>) -> Result<(), 
 pub fn entry(index: Index, term: Term, data: &'static str) -> Entry {
     Entry {
         at: LogPosition { term, index },
-        data: Bytes::from_static(data.as_bytes()),
+        payload: Payload::of_command(Bytes::from_static(data.as_bytes())),
     }
 }
 

@@ -7,7 +7,7 @@ use sisyphus::{
     types::{LogPosition, NodeId},
 };
 
-use crate::draw::fingerprint;
+use crate::draw::of_payload;
 
 /// An event of a replica, ready for the journal.
 pub struct Told<'a> {
@@ -98,7 +98,7 @@ fn put_log(numbers: &mut Vec<u64>, hard_state: Option<HardState>, entries: &[Ent
         numbers.extend([term, vote.map_or(0, |node| node.0)]);
     }
     for entry in entries {
-        numbers.extend([entry.at.index, entry.at.term, fingerprint(&entry.data)]);
+        numbers.extend([entry.at.index, entry.at.term, of_payload(&entry.payload)]);
     }
 }
 

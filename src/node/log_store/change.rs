@@ -2,19 +2,25 @@
 //!
 //! ```text
 //! kind            payload
-//! 1  head         term u64 · vote u64 · base term u64 · base index u64 · last term u64 · last index u64
+//! 1  head         term u64 · vote u64 · base · last term u64 · last index u64
 //! 2  hard state   term u64 · vote u64
-//! 3  reset        term u64 · index u64                  the log begins anew after this position
+//! 3  reset        base                                  the log begins anew behind this base
 //! 4  entry        term u64 · index u64 · data           and everything behind this index is gone
-//! 5  compact      term u64 · index u64                  the entries up to this position are not needed
+//! 5  compact      base                                  the entries up to this base are not needed
+//! 6  membership   term u64 · index u64 · members · context        an entry that says who takes part
+//!
+//! base            term u64 · index u64 · members        as of this position
 //! ```
 //!
-//! A vote of 0 is none.
+//! A vote of 0 is none. An entry without data is the no-op of a leader's term. `raft/membership`
+//! draws the members.
+
+use bytes::Bytes;
 
 use super::tail::Head;
 use crate::{
     codec::{DecodeError, Decoder},
-    raft::{Entry, HardState},
+    raft::{Base, Entry, HardState, Membership, Payload},
     types::{LogPosition, NodeId, ShardId},
     wal::{Record, Wal},
 };
@@ -27,6 +33,7 @@ const HARD_STATE: u8 = 2;
 const RESET: u8 = 3;
 const ENTRY: u8 = 4;
 const COMPACT: u8 = 5;
+const MEMBERSHIP: u8 = 6;
 
 /// One change of a shard's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +42,12 @@ pub(super) enum Change {
     Head(Head),
     /// A new term or vote.
     HardState(HardState),
-    /// The log begins anew after this position.
-    Reset(LogPosition),
+    /// The log begins anew behind this base.
+    Reset(Base),
     /// An entry, which replaces everything from its index on.
     Entry(Entry),
     /// The entries up to here are not needed.
-    Compact(LogPosition),
+    Compact(Base),
 }
 
 impl Change {
@@ -49,15 +56,15 @@ impl Change {
         match self {
             Change::Head(head) => {
                 let hard_state = numbers(hard_state_out(head.hard_state));
-                let (base, last) = (position_out(head.base), position_out(head.last));
-                wal.append(HEAD, shard, &[&hard_state, &numbers(base), &numbers(last)]);
+                let last = numbers(position_out(head.last));
+                wal.append(HEAD, shard, &[&hard_state, &base_out(&head.base), &last]);
             }
             Change::HardState(hard_state) => {
                 wal.append(HARD_STATE, shard, &[&numbers(hard_state_out(*hard_state))]);
             }
-            Change::Reset(base) => wal.append(RESET, shard, &[&numbers(position_out(*base))]),
+            Change::Reset(base) => wal.append(RESET, shard, &[&base_out(base)]),
             Change::Entry(entry) => append_entry(wal, shard, entry),
-            Change::Compact(base) => wal.append(COMPACT, shard, &[&numbers(position_out(*base))]),
+            Change::Compact(base) => wal.append(COMPACT, shard, &[&base_out(base)]),
         }
     }
 
@@ -67,16 +74,20 @@ impl Change {
         let change = match record.kind {
             HEAD => Change::Head(Head {
                 hard_state: hard_state_in(&mut input)?,
-                base: position_in(&mut input)?,
+                base: base_in(&mut input)?,
                 last: position_in(&mut input)?,
             }),
             HARD_STATE => Change::HardState(hard_state_in(&mut input)?),
-            RESET => Change::Reset(position_in(&mut input)?),
+            RESET => Change::Reset(base_in(&mut input)?),
             ENTRY => Change::Entry(Entry {
                 at: position_in(&mut input)?,
-                data: input.take(input.remaining(), "an entry's data")?,
+                payload: Payload::of_command(rest(&mut input)?),
             }),
-            COMPACT => Change::Compact(position_in(&mut input)?),
+            MEMBERSHIP => Change::Entry(Entry {
+                at: position_in(&mut input)?,
+                payload: Payload::of_membership(Membership::decode(&mut input)?, rest(&mut input)?),
+            }),
+            COMPACT => Change::Compact(base_in(&mut input)?),
             _ => return Err(input.error("a record of unknown kind")),
         };
         input.finish()?;
@@ -86,11 +97,33 @@ impl Change {
 
 /// Writes an entry into the next batch; its data is copied once, into the batch.
 pub(super) fn append_entry(wal: &mut Wal, shard: ShardId, entry: &Entry) {
-    wal.append(
-        ENTRY,
-        shard,
-        &[&numbers(position_out(entry.at)), &entry.data],
-    );
+    let at = numbers(position_out(entry.at));
+    match entry.payload.membership() {
+        None => wal.append(ENTRY, shard, &[&at, entry.payload.data()]),
+        Some(membership) => {
+            let mut members = Vec::new();
+            membership.encode(&mut members);
+            wal.append(MEMBERSHIP, shard, &[&at, &members, entry.payload.data()]);
+        }
+    }
+}
+
+/// What is left of an entry.
+fn rest(input: &mut Decoder) -> Result<Bytes, DecodeError> {
+    input.take(input.remaining(), "an entry's data")
+}
+
+fn base_out(base: &Base) -> Vec<u8> {
+    let mut out = numbers(position_out(base.at)).to_vec();
+    base.membership.encode(&mut out);
+    out
+}
+
+fn base_in(input: &mut Decoder) -> Result<Base, DecodeError> {
+    Ok(Base {
+        at: position_in(input)?,
+        membership: Membership::decode(input)?,
+    })
 }
 
 fn numbers(pair: [u64; 2]) -> [u8; 16] {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{LogStoreError, change::Change, tail::Tail};
 use crate::{
-    raft::{Entry, Restored},
-    types::{Index, LogPosition, ShardId},
+    raft::{Base, Entry, Restored},
+    types::{Index, ShardId},
     wal::{Placed, SegmentId},
 };
 
@@ -54,7 +54,7 @@ impl Replay {
         self,
     ) -> Result<impl Iterator<Item = (ShardId, Tail, Restored)>, LogStoreError> {
         for (shard, log) in &self.shards {
-            if log.start > log.tail.base.index {
+            if log.start > log.tail.base.at.index {
                 let place = log.place.unwrap_or((SegmentId(0), 0));
                 let what = "the segments before this one are needed, and are missing";
                 return Err(self.corrupt(*shard, place, what));
@@ -64,9 +64,9 @@ impl Replay {
         Ok(logs.map(|(shard, log)| {
             let restored = Restored {
                 hard_state: log.tail.hard_state,
-                base: log.tail.base,
+                base: log.tail.base.clone(),
                 entries: log.entries,
-                applied: log.tail.base.index,
+                applied: log.tail.base.at.index,
             };
             (shard, log.tail, restored)
         }))
@@ -81,13 +81,14 @@ impl Replay {
         if let Change::Head(head) = &change
             && !self.shards.contains_key(&shard)
         {
-            let empty = head.base == head.last;
-            let follows = head.base.index < head.last.index && head.base.term <= head.last.term;
+            let base = head.base.at;
+            let empty = base == head.last;
+            let follows = base.index < head.last.index && base.term <= head.last.term;
             if !empty && !follows {
                 return Err("a head whose last entry does not follow its base");
             }
             let log = Log {
-                tail: Tail::from_head(*head),
+                tail: Tail::from_head(head.clone()),
                 start: head.last.index,
                 ..Log::default()
             };
@@ -126,10 +127,10 @@ impl Replay {
 }
 
 impl Log {
-    fn reset(&mut self, base: LogPosition) {
-        self.tail.reset(base);
-        self.start = base.index;
+    fn reset(&mut self, base: Base) {
+        self.start = base.at.index;
         self.entries.clear();
+        self.tail.reset(base);
     }
 
     /// Puts an entry into its place; everything behind it is gone.
@@ -139,7 +140,7 @@ impl Log {
         self.entries
             .truncate(before.saturating_sub(self.start) as usize);
         self.start = self.start.min(before);
-        let base = Some(self.tail.base).filter(|base| base.index == before);
+        let base = Some(self.tail.base.at).filter(|base| base.index == before);
         let previous = self.entries.last().map(|last| last.at).or(base);
         if previous.is_some_and(|previous| previous.term > entry.at.term) {
             return Err("an entry of an older term than the one before");
@@ -149,15 +150,16 @@ impl Log {
     }
 
     /// Drops the entries up to `base`.
-    fn compact(&mut self, base: LogPosition) -> Result<(), &'static str> {
+    fn compact(&mut self, base: Base) -> Result<(), &'static str> {
+        let at = base.at;
         self.tail.compact(base)?;
-        if base.index > self.start {
-            let dropped = (base.index - self.start) as usize;
-            if self.entries.get(dropped - 1).map(|entry| entry.at) != Some(base) {
+        if at.index > self.start {
+            let dropped = (at.index - self.start) as usize;
+            if self.entries.get(dropped - 1).map(|entry| entry.at) != Some(at) {
                 return Err("a compaction to an entry of another term");
             }
             self.entries.drain(..dropped);
-            self.start = base.index;
+            self.start = at.index;
         }
         Ok(())
     }

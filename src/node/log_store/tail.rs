@@ -3,18 +3,18 @@
 use std::collections::VecDeque;
 
 use crate::{
-    raft::HardState,
+    raft::{Base, HardState},
     types::{Index, LogPosition},
     wal::SegmentId,
 };
 
 /// Where a shard's log stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
     /// Term and vote.
     pub hard_state: HardState,
-    /// The entry before the first one that is needed.
-    pub base: LogPosition,
+    /// What comes before the first entry that is needed.
+    pub base: Base,
     /// The last entry, or the base if there is none behind it.
     pub last: LogPosition,
 }
@@ -23,7 +23,7 @@ pub(super) struct Head {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail {
     pub hard_state: HardState,
-    pub base: LogPosition,
+    pub base: Base,
     /// The last entry, or the base if there is none behind it.
     pub last: LogPosition,
     /// Which segments the entries behind the base are in: each span reaches to the next one's first
@@ -52,22 +52,22 @@ impl Tail {
     pub(super) fn head(&self) -> Head {
         Head {
             hard_state: self.hard_state,
-            base: self.base,
+            base: self.base.clone(),
             last: self.last,
         }
     }
 
     /// The log begins anew after `base`.
-    pub(super) fn reset(&mut self, base: LogPosition) {
+    pub(super) fn reset(&mut self, base: Base) {
+        self.last = base.at;
         self.base = base;
-        self.last = base;
         self.spans.clear();
     }
 
     /// Puts an entry into its place, which is in `segment`; everything behind it is gone. Refuses
     /// one that does not fit.
     pub(super) fn put(&mut self, at: LogPosition, segment: SegmentId) -> Result<(), &'static str> {
-        if at.index <= self.base.index {
+        if at.index <= self.base.at.index {
             return Err("an entry in the place of a compacted one");
         }
         if at.index > self.last.index + 1 {
@@ -88,22 +88,23 @@ impl Tail {
     }
 
     /// The entries up to `base` are not needed. Refuses a base that the log does not have.
-    pub(super) fn compact(&mut self, base: LogPosition) -> Result<(), &'static str> {
-        if base.index < self.base.index {
+    pub(super) fn compact(&mut self, base: Base) -> Result<(), &'static str> {
+        let LogPosition { index, .. } = base.at;
+        if index < self.base.at.index {
             return Err("a compaction that goes back");
         }
-        if base.index > self.last.index || (base.index == self.last.index && base != self.last) {
+        if index > self.last.index || (index == self.last.index && base.at != self.last) {
             return Err("a compaction of entries that are not there");
         }
-        self.base = base;
-        if base == self.last {
+        if base.at == self.last {
             self.spans.clear();
         }
+        self.base = base;
         // A span is done when the next one begins at the first needed entry or before.
         while self
             .spans
             .get(1)
-            .is_some_and(|next| next.first <= base.index + 1)
+            .is_some_and(|next| next.first <= index + 1)
         {
             self.spans.pop_front();
         }
@@ -119,9 +120,17 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Term;
 
     fn at(index: Index) -> LogPosition {
         LogPosition { term: 1, index }
+    }
+
+    fn base(term: Term, index: Index) -> Base {
+        Base {
+            at: LogPosition { term, index },
+            ..Base::default()
+        }
     }
 
     #[test]
@@ -134,16 +143,16 @@ mod tests {
         // From here on the second segment holds nothing that counts.
         tail.put(at(2), SegmentId(3)).unwrap();
         assert_eq!(tail.first_segment(), Some(SegmentId(1)));
-        tail.compact(at(1)).unwrap();
+        tail.compact(base(1, 1)).unwrap();
         assert_eq!(tail.first_segment(), Some(SegmentId(3)));
-        tail.compact(at(2)).unwrap();
+        tail.compact(base(1, 2)).unwrap();
         assert_eq!(tail.first_segment(), None);
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
         let mut tail = Tail::default();
-        tail.reset(LogPosition { term: 2, index: 5 });
+        tail.reset(base(2, 5));
         let put = |index| {
             tail.clone()
                 .put(LogPosition { term: 2, index }, SegmentId(1))
@@ -153,6 +162,6 @@ mod tests {
             tail.clone().put(at(6), SegmentId(1)).is_err(),
             "an older term"
         );
-        assert!(tail.compact(at(4)).is_err() && tail.compact(at(6)).is_err());
+        assert!(tail.compact(base(1, 4)).is_err() && tail.compact(base(1, 6)).is_err());
     }
 }

@@ -6,8 +6,8 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::{
     env::{MemDisk, task::block_on},
-    raft::{Entry, HardState},
-    types::{Index, NodeId, Term},
+    raft::{Aim, Entry, HardState, Membership, Payload},
+    types::{Index, LogPosition, NodeId, Term},
 };
 
 mod records;
@@ -31,8 +31,23 @@ fn at(term: Term, index: Index) -> LogPosition {
 fn entry(term: Term, index: Index) -> Entry {
     Entry {
         at: at(term, index),
-        data: Bytes::from(format!("{index}@{term}")),
+        payload: Payload::of_command(Bytes::from(format!("{index}@{term}"))),
     }
+}
+
+/// A base, with a membership that is one's own.
+fn base(term: Term, index: Index) -> Base {
+    Base {
+        at: at(term, index),
+        membership: Membership::of_voters([NodeId(1 + index)]),
+    }
+}
+
+/// What an entry says that adds a learner.
+fn membership(id: u64) -> Payload {
+    let mut membership = Membership::of_voters([NodeId(1), NodeId(2)]);
+    membership.learners.insert(NodeId(3 + id), Aim::Vote);
+    Payload::of_membership(membership, Bytes::from("its name"))
 }
 
 fn entries(term: Term, indexes: std::ops::RangeInclusive<Index>) -> Persist {
@@ -43,14 +58,14 @@ fn entries(term: Term, indexes: std::ops::RangeInclusive<Index>) -> Persist {
 }
 
 fn last(log: &Restored) -> LogPosition {
-    log.entries.last().map_or(log.base, |entry| entry.at)
+    log.entries.last().map_or(log.base.at, |entry| entry.at)
 }
 
 /// What the batch means.
 fn persist(log: &mut Restored, batch: &Persist) {
     log.hard_state = batch.hard_state.unwrap_or(log.hard_state);
-    if let Some(base) = batch.reset {
-        (log.base, log.applied) = (base, base.index);
+    if let Some(base) = &batch.reset {
+        (log.base, log.applied) = (base.clone(), base.at.index);
         log.entries.clear();
     }
     if let Some(first) = batch.entries.first() {
@@ -60,9 +75,9 @@ fn persist(log: &mut Restored, batch: &Persist) {
 }
 
 /// What the compaction means.
-fn compact(log: &mut Restored, base: LogPosition) {
-    (log.base, log.applied) = (base, base.index);
-    log.entries.retain(|entry| entry.at.index > base.index);
+fn compact(log: &mut Restored, base: Base) {
+    log.entries.retain(|entry| entry.at.index > base.at.index);
+    (log.applied, log.base) = (base.at.index, base);
 }
 
 #[derive(Clone, Debug)]
@@ -133,9 +148,14 @@ impl Trial {
             Step::Append(shard, back, count, newer) => {
                 let log = self.model.entry(shard).or_default();
                 let kept = log.entries.len().saturating_sub(back);
-                let before = kept.checked_sub(1).map_or(log.base, |i| log.entries[i].at);
+                let before = kept
+                    .checked_sub(1)
+                    .map_or(log.base.at, |i| log.entries[i].at);
                 let term = (before.term + newer).max(1);
-                let batch = entries(term, before.index + 1..=before.index + count);
+                let mut batch = entries(term, before.index + 1..=before.index + count);
+                if count == 1 {
+                    batch.entries[0].payload = membership(before.index);
+                }
                 self.append(shard, &batch);
             }
             Step::Vote(shard, vote) => {
@@ -150,7 +170,7 @@ impl Trial {
             }
             Step::Reset(shard, jump) => {
                 let last = last(self.model.entry(shard).or_default());
-                let reset = Some(at(last.term + 1, last.index + jump));
+                let reset = Some(base(last.term + 1, last.index + jump));
                 let batch = Persist {
                     reset,
                     ..Persist::default()
@@ -160,8 +180,9 @@ impl Trial {
             Step::Compact(shard, back) => {
                 let log = self.model.entry(shard).or_default();
                 if let Some(rank) = log.entries.len().checked_sub(back + 1) {
-                    let base = log.entries[rank].at;
-                    compact(log, base);
+                    let LogPosition { term, index } = log.entries[rank].at;
+                    let base = base(term, index);
+                    compact(log, base.clone());
                     self.possible.push(self.model.clone());
                     self.store.compact(shard, base).await?;
                 }
@@ -255,7 +276,7 @@ fn a_compacted_log_stays_small() {
             store.append(SHARD, &entries(1, index..=index));
             store.commit().await.unwrap();
             store
-                .compact(SHARD, at(1, index.saturating_sub(20)))
+                .compact(SHARD, base(1, index.saturating_sub(20)))
                 .await
                 .unwrap();
         }
@@ -264,13 +285,13 @@ fn a_compacted_log_stays_small() {
             held_back > 40_000,
             "the other shard needs the oldest segment"
         );
-        store.compact(other, at(1, 1)).await.unwrap();
+        store.compact(other, base(1, 1)).await.unwrap();
         assert!(store.bytes() < 6_000, "{} bytes", store.bytes());
         assert!(disk.list("raft").await.unwrap().len() < 12);
         let (store, found) = open(&disk.restart()).await;
         assert_eq!(last(&found[&SHARD]), at(1, 1_000));
-        assert_eq!(found[&SHARD].base, at(1, 980));
-        assert_eq!(found[&other].base, at(1, 1));
+        assert_eq!(found[&SHARD].base, base(1, 980));
+        assert_eq!(found[&other].base, base(1, 1));
         assert!(store.bytes() < 6_000);
     });
 }

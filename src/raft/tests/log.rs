@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::super::Entry;
 use super::super::log::{Log, weight};
-use crate::types::LogPosition;
+use super::super::{Base, Entry, Membership, Payload};
+use crate::types::{LogPosition, NodeId};
 
 /// What is done to both.
 #[derive(Clone, Debug)]
 enum Action {
     /// Append an entry of a term so much later, with so many bytes.
     Append(u64, usize),
+    /// Append the membership of this one voter.
+    Reconfigure(u64),
     /// Truncate and compact at such a part of what there is, in hundredths.
     Truncate(u64),
     Compact(u64),
@@ -19,12 +21,13 @@ enum Action {
 
 /// Multiples of what an empty entry weighs, so that limits are often met exactly.
 fn sizes(count: usize) -> impl Strategy<Value = usize> {
-    (0..count).prop_map(|times| times * weight(0) as usize)
+    (0..count).prop_map(|times| times * weight(&Payload::Noop) as usize)
 }
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => (0_u64..3, sizes(3)).prop_map(|(terms, bytes)| Action::Append(terms, bytes)),
+        1 => (1_u64..9).prop_map(Action::Reconfigure),
         1 => (1_u64..=100).prop_map(Action::Truncate),
         1 => (0_u64..=100).prop_map(Action::Compact),
     ]
@@ -58,7 +61,7 @@ impl Twin {
         let (after, to) = (after.max(self.forgotten), to.min(self.last()));
         let entries = self.entries.iter();
         let within = entries.filter(|e| e.at.index > after && e.at.index <= to);
-        within.map(|e| weight(e.data.len())).sum()
+        within.map(|e| weight(&e.payload)).sum()
     }
 
     fn slice(&self, from: u64, to: u64, bytes_max: usize) -> Vec<Entry> {
@@ -66,7 +69,7 @@ impl Twin {
         let mut left = bytes_max as u64;
         let entries = self.entries.iter();
         for entry in entries.filter(|e| e.at.index >= from && e.at.index <= to) {
-            let weight = weight(entry.data.len());
+            let weight = weight(&entry.payload);
             if weight > left && !slice.is_empty() {
                 break;
             }
@@ -76,6 +79,13 @@ impl Twin {
         slice
     }
 
+    /// The last membership at or before `index`, and where it stands.
+    fn membership(&self, index: u64) -> (u64, Membership) {
+        let entries = self.entries[..index as usize].iter().rev();
+        let mut found = entries.filter_map(|e| Some((e.at.index, e.payload.membership()?.clone())));
+        found.next().unwrap_or_default()
+    }
+
     fn newest_at_most(&self, index: u64, term: u64) -> LogPosition {
         let kept = (self.forgotten..=self.last()).map(|i| self.position(i));
         let mut fitting = kept.filter(|at| at.index <= index && at.term <= term);
@@ -83,18 +93,27 @@ impl Twin {
     }
 }
 
+fn append(terms: u64, payload: Payload, log: &mut Log, twin: &mut Twin) {
+    let last = twin.position(twin.last());
+    let at = LogPosition {
+        term: last.term + terms,
+        index: last.index + 1,
+    };
+    let entry = Entry { at, payload };
+    twin.entries.push(entry.clone());
+    log.append(entry);
+}
+
 fn apply(action: &Action, log: &mut Log, twin: &mut Twin) {
     match action {
         Action::Append(terms, bytes) => {
-            let last = twin.position(twin.last());
-            let at = LogPosition {
-                term: last.term + terms,
-                index: last.index + 1,
-            };
-            let data = Bytes::from(vec![7; *bytes]);
-            let entry = Entry { at, data };
-            twin.entries.push(entry.clone());
-            log.append(entry);
+            let payload = Payload::of_command(Bytes::from(vec![7; *bytes]));
+            append(*terms, payload, log, twin);
+        }
+        Action::Reconfigure(voter) => {
+            let membership = Membership::of_voters([NodeId(*voter)]);
+            let payload = Payload::of_membership(membership, Bytes::new());
+            append(0, payload, log, twin);
         }
         Action::Truncate(hundredths) => {
             let from = twin.part(*hundredths).max(twin.forgotten + 1);
@@ -114,7 +133,7 @@ proptest! {
         actions in prop::collection::vec(action(), 0..40),
         (a, b, term, bytes_max) in (0_u64..50, 0_u64..50, 0_u64..40, sizes(20)),
     ) {
-        let (mut log, mut twin) = (Log::new(LogPosition::default(), Vec::new()), Twin::default());
+        let (mut log, mut twin) = (Log::new(Base::default(), Vec::new()), Twin::default());
         for action in &actions {
             apply(action, &mut log, &mut twin);
         }
@@ -125,7 +144,14 @@ proptest! {
             let expected = kept.then(|| twin.position(index).term);
             prop_assert_eq!(log.term_at(index), expected);
             prop_assert_eq!(log.has(LogPosition { term, index }), expected == Some(term));
+            let base = kept.then(|| Base {
+                at: twin.position(index),
+                membership: twin.membership(index).1,
+            });
+            prop_assert_eq!(log.base_at(index), base);
         }
+        let membership = twin.membership(twin.last()).1;
+        prop_assert_eq!(log.membership(), &membership);
         prop_assert_eq!(log.bytes_between(a, b), twin.bytes(a, b));
         prop_assert_eq!(log.newest_at_most(a, term), twin.newest_at_most(a, term));
         let from = a.max(twin.forgotten + 1);

@@ -6,7 +6,7 @@ mod wire;
 
 use bytes::Bytes;
 
-use super::{Config, HardState, Raft, Ready, Restored, RoleName, Room};
+use super::{Base, Config, HardState, Membership, Raft, Ready, Restored, RoleName, Room};
 use crate::rng::Rng;
 use crate::types::{LogPosition, NodeId};
 
@@ -15,11 +15,17 @@ const ROOM: Room = Room {
     apply_bytes: 1 << 20,
 };
 
-/// The first of so many voters, with tiny limits.
-fn config(voters: u64) -> Config {
+/// The disk of one of so many voters that have just been founded.
+fn founded(voters: u64) -> Restored {
+    let mut restored = Restored::default();
+    restored.base.membership = Membership::of_voters((1..=voters).map(NodeId));
+    restored
+}
+
+/// The first replica, with tiny limits.
+fn config() -> Config {
     Config {
         id: NodeId(1),
-        voters: (1..=voters).map(NodeId).collect(),
         heartbeat_ticks: 1,
         election_ticks: 3,
         append_bytes_max: 1 << 10,
@@ -44,7 +50,7 @@ fn settle(raft: &mut Raft) -> Ready {
 
 #[test]
 fn a_replica_alone_elects_itself_commits_and_reads() {
-    let mut raft = Raft::new(config(1), Restored::default(), Rng::new(1));
+    let mut raft = Raft::new(config(), founded(1), Rng::new(1));
     (0..6).for_each(|_| raft.tick());
     let batch = raft.ready(ROOM).persist.expect("its vote");
     let vote = HardState {
@@ -65,17 +71,20 @@ fn a_replica_alone_elects_itself_commits_and_reads() {
 
 #[test]
 fn a_snapshot_may_be_durable_before_the_term_that_it_came_in() {
-    let base = LogPosition { term: 5, index: 9 };
+    let base = Base {
+        at: LogPosition { term: 5, index: 9 },
+        membership: Membership::of_voters((1..=3).map(NodeId)),
+    };
     let hard_state = HardState {
         term: 3,
         vote: Some(NodeId(2)),
     };
     let restored = Restored {
         hard_state,
-        base,
+        base: base.clone(),
         ..Restored::default()
     };
-    let mut raft = Raft::new(config(3), restored, Rng::new(1));
+    let mut raft = Raft::new(config(), restored, Rng::new(1));
     assert_eq!(raft.status().term, 5);
     let batch = raft.ready(ROOM).persist.expect("the later term");
     assert_eq!(

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::super::{Body, Entry, Message, Raft, Restored};
-use super::{ROOM, config};
+use super::super::{Body, Entry, Membership, Message, Payload, Raft};
+use super::{ROOM, config, founded};
 use crate::rng::Rng;
 use crate::types::{LogPosition, NodeId};
 
@@ -50,11 +50,10 @@ fn append() -> impl Strategy<Value = Body> {
     let near = (0_u64..2, 0_u64..3).prop_map(|(term, index)| LogPosition { term, index });
     let prev = prop_oneof![1 => Just(LogPosition::default()), 2 => near, 1 => position()];
     let prev_and_after = prev.prop_flat_map(|prev| (Just(prev), after(prev)));
-    (prev_and_after, number()).prop_map(|((prev, after), commit)| {
-        let data = Bytes::from("x");
+    (prev_and_after, payload(), number()).prop_map(|((prev, after), payload, commit)| {
         let entry = |at| Entry {
             at,
-            data: data.clone(),
+            payload: payload.clone(),
         };
         Body::Append {
             prev,
@@ -62,6 +61,21 @@ fn append() -> impl Strategy<Value = Body> {
             commit,
         }
     })
+}
+
+/// Mostly commands; of the memberships some are not sound.
+fn payload() -> impl Strategy<Value = Payload> {
+    let half = || prop::collection::btree_set((0..5_u64).prop_map(NodeId), 0..3);
+    let membership = (half(), half()).prop_map(|(voters, outgoing)| {
+        let membership = Membership {
+            voters,
+            outgoing,
+            ..Membership::default()
+        };
+        Payload::of_membership(membership, Bytes::new())
+    });
+    let command = Payload::of_command(Bytes::from("x"));
+    prop_oneof![2 => Just(command), 1 => membership]
 }
 
 fn body() -> impl Strategy<Value = Body> {
@@ -174,9 +188,9 @@ proptest! {
         leads: bool,
         events in prop::collection::vec(event(), 0..60),
     ) {
-        let mut restored = Restored::default();
+        let mut restored = founded(3);
         restored.hard_state.term = TERM - 1;
-        let raft = Raft::new(config(3), restored, Rng::new(1));
+        let raft = Raft::new(config(), restored, Rng::new(1));
         let mut victim = Victim { raft, writing: None, reads: 0 };
         if leads {
             victim.win();

@@ -1,8 +1,11 @@
 //! The messages of the consensus protocol.
 
-use super::{Result, check, index_in, position_in, position_out};
+use bytes::Bytes;
+
+use super::{ConvertError, Result, check, index_in, position_in, position_out};
 use crate::{
-    raft::{Body, Entry},
+    codec::{DecodeError, Decoder},
+    raft::{Body, Entry, Membership, Payload},
     rpc::proto::peer::{self, raft::Body as RaftBody},
     types::{LogPosition, Term},
 };
@@ -96,10 +99,8 @@ fn append_in(term: Term, append: peer::Append) -> Result<Body> {
             term: entry.term,
             index: at.index + 1,
         };
-        entries.push(Entry {
-            at,
-            data: entry.data,
-        });
+        let payload = payload_in(entry)?;
+        entries.push(Entry { at, payload });
     }
     Ok(Body::Append {
         prev,
@@ -108,9 +109,35 @@ fn append_in(term: Term, append: peer::Append) -> Result<Body> {
     })
 }
 
+/// An entry without a membership is a command, and an empty command is a no-op: so the common entry
+/// costs no more than its bytes.
+fn payload_in(entry: peer::Entry) -> Result<Payload> {
+    if entry.membership.is_empty() {
+        return Ok(Payload::of_command(entry.data));
+    }
+    let refused = |error: DecodeError| ConvertError::Field {
+        field: "append.entries.membership",
+        what: error.what,
+    };
+    let mut input = Decoder::new(entry.membership);
+    let membership = Membership::decode(&mut input).map_err(refused)?;
+    input.finish().map_err(refused)?;
+    Ok(Payload::of_membership(membership, entry.data))
+}
+
 fn entry_out(entry: &Entry) -> peer::Entry {
+    let (data, membership) = match &entry.payload {
+        Payload::Noop => (Bytes::new(), Bytes::new()),
+        Payload::Command(data) => (data.clone(), Bytes::new()),
+        Payload::Membership(new) => {
+            let mut members = Vec::new();
+            new.membership.encode(&mut members);
+            (new.context.clone(), members.into())
+        }
+    };
     peer::Entry {
         term: entry.at.term,
-        data: entry.data.clone(),
+        data,
+        membership,
     }
 }

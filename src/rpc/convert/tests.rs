@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::raft::{Body, Entry};
+use crate::raft::{Aim, Body, Entry, Membership, Payload};
 
 fn position() -> impl Strategy<Value = LogPosition> {
     prop_oneof![
@@ -20,14 +20,28 @@ fn filled() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 1..20).prop_map(Bytes::from)
 }
 
+fn payload() -> impl Strategy<Value = Payload> {
+    let ids = || prop::collection::btree_set((1..9_u64).prop_map(NodeId), 1..4);
+    let membership =
+        (ids(), ids(), data()).prop_filter_map("unsound", |(voters, outgoing, data)| {
+            let mut membership = Membership::of_voters(voters);
+            membership.outgoing = outgoing;
+            let aims = [Aim::Stay, Aim::Vote, Aim::Replace(NodeId(3))];
+            membership.learners = (300..).map(NodeId).zip(aims).collect();
+            let sound = membership.check().is_ok();
+            sound.then(|| Payload::of_membership(membership, data))
+        });
+    prop_oneof![4 => data().prop_map(Payload::of_command), 1 => membership]
+}
+
 fn append() -> impl Strategy<Value = Body> {
-    let steps = vec((0..3_u64, data()), 0..5);
+    let steps = vec((0..3_u64, payload()), 0..5);
     (position(), steps, 0..NUMBER_MAX).prop_map(|(prev, steps, commit)| {
         let mut at = prev;
-        let entries = steps.into_iter().map(|(step, data)| {
+        let entries = steps.into_iter().map(|(step, payload)| {
             at.term = (at.term + step).max(1);
             at.index += 1;
-            Entry { at, data }
+            Entry { at, payload }
         });
         Body::Append {
             prev,
@@ -249,7 +263,7 @@ fn entries_are_checked() {
     for terms in [vec![1], vec![6], vec![3, 2], vec![0]] {
         let entries = terms.iter().enumerate().map(|(rank, term)| Entry {
             at: at(*term, rank as Index + 8),
-            data: Bytes::new(),
+            payload: Payload::Noop,
         });
         let body = Body::Append {
             prev: at(2, 7),
@@ -257,6 +271,36 @@ fn entries_are_checked() {
             commit: 1,
         };
         assert_eq!(objection(raft(5, body), |_| ()), "append.entries.term");
+    }
+}
+
+#[test]
+fn memberships_are_checked() {
+    let entry = Entry {
+        at: at(2, 8),
+        payload: Payload::of_membership(Membership::of_voters([NodeId(1)]), Bytes::new()),
+    };
+    let body = Body::Append {
+        prev: at(2, 7),
+        entries: vec![entry],
+        commit: 1,
+    };
+    for members in [
+        &[0, 0, 1, 1, 0][..],
+        &[1, 0, 0, 0],
+        &[1, 1, 0],
+        &[1, 1, 0, 0, 0],
+    ] {
+        let object = objection(raft(5, body.clone()), |m| {
+            let Some(envelope::Body::Raft(raft)) = &mut m.body else {
+                panic!()
+            };
+            let Some(peer::raft::Body::Append(append)) = &mut raft.body else {
+                panic!()
+            };
+            append.entries[0].membership = Bytes::copy_from_slice(members);
+        });
+        assert_eq!(object, "append.entries.membership");
     }
 }
 
@@ -306,7 +350,7 @@ fn the_frame_is_frozen() {
         prev: at(4, 7),
         entries: vec![Entry {
             at: at(5, 8),
-            data: Bytes::from_static(b"hi"),
+            payload: Payload::Command(Bytes::from_static(b"hi")),
         }],
         commit: 6,
     };

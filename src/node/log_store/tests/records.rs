@@ -15,13 +15,14 @@ fn any_change() -> impl Strategy<Value = Change> {
         })
     };
     prop_oneof![
-        1 => (hard_state(), place(), place()).prop_map(|(hard_state, base, last)| {
+        1 => (hard_state(), place(), place()).prop_map(|(hard_state, at, last)| {
+            let base = base(at.term, at.index);
             Change::Head(Head { hard_state, base, last })
         }),
         1 => hard_state().prop_map(Change::HardState),
-        1 => place().prop_map(Change::Reset),
+        1 => place().prop_map(|at| Change::Reset(base(at.term, at.index))),
         6 => place().prop_map(|at| Change::Entry(entry(at.term, at.index))),
-        1 => place().prop_map(Change::Compact),
+        1 => place().prop_map(|at| Change::Compact(base(at.term, at.index))),
     ]
 }
 
@@ -38,7 +39,7 @@ proptest! {
             wal.commit().await.unwrap();
             let Ok((_, found)) = try_open(&disk).await else { return };
             for log in found.values() {
-                let mut before = log.base;
+                let mut before = log.base.at;
                 for entry in &log.entries {
                     assert_eq!(entry.at.index, before.index + 1, "{changes:?}");
                     assert!(entry.at.term >= before.term, "{changes:?}");
@@ -50,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn any_record_is_read_back_or_refused(kind in 0..8_u8, payload in vec(any::<u8>(), 0..60)) {
+    fn any_record_is_read_back_or_refused(kind in 0..9_u8, payload in vec(any::<u8>(), 0..60)) {
         block_on(async {
             let disk = MemDisk::new();
             let opened = Wal::open(Arc::new(disk.clone()), "raft", 512).await;
@@ -67,7 +68,7 @@ proptest! {
 #[test]
 fn terms_never_go_back_behind_the_base() {
     block_on(async {
-        let (base, older) = (at(2, 2), at(1, 3));
+        let (behind, older) = (at(2, 2), at(1, 3));
         let hard_state = HardState {
             term: 2,
             vote: None,
@@ -75,16 +76,16 @@ fn terms_never_go_back_behind_the_base() {
         let head = |last| {
             Change::Head(Head {
                 hard_state,
-                base,
+                base: base(2, 2),
                 last,
             })
         };
         let entry = |at: LogPosition| Change::Entry(entry(at.term, at.index));
         for (changes, good) in [
-            (vec![head(base), entry(at(2, 3))], true),
-            (vec![head(base), entry(older)], false),
+            (vec![head(behind), entry(at(2, 3))], true),
+            (vec![head(behind), entry(older)], false),
             (vec![head(older), entry(older)], false),
-            (vec![Change::Reset(base), entry(older)], false),
+            (vec![Change::Reset(base(2, 2)), entry(older)], false),
         ] {
             let disk = MemDisk::new();
             let opened = Wal::open(Arc::new(disk.clone()), "raft", 512).await;
@@ -101,11 +102,11 @@ fn terms_never_go_back_behind_the_base() {
 #[test]
 fn a_head_that_does_not_continue_the_log_is_refused() {
     block_on(async {
-        let head = |term, base, last| {
-            let vote = None;
+        let head = |term, at, last| {
+            let (vote, membership) = (None, Membership::default());
             Change::Head(Head {
                 hard_state: HardState { term, vote },
-                base,
+                base: Base { at, membership },
                 last,
             })
         };
@@ -139,33 +140,41 @@ fn the_records_are_frozen() {
         };
         let head = Head {
             hard_state: vote(None),
-            base: at(1, 0x10),
+            base: base(1, 0x10),
             last: at(2, 0x11),
         };
         let changes = [
             Change::Head(head),
             Change::HardState(vote(Some(9))),
-            Change::Reset(at(4, 0x20)),
+            Change::Reset(base(4, 0x20)),
             Change::Entry(entry(5, 0x21)),
-            Change::Compact(at(5, 0x21)),
+            Change::Compact(base(5, 0x21)),
+            Change::Entry(Entry {
+                at: at(5, 0x22),
+                payload: membership(4),
+            }),
         ];
         changes
             .iter()
             .for_each(|change| change.append(&mut wal, SHARD));
         wal.commit().await.unwrap();
         let (_, recovered) = Wal::open(Arc::new(disk), "raft", 512).await.unwrap();
-        let frozen: [(u8, &[u64], &str); 5] = [
-            (1, &[3, 0, 1, 0x10, 2, 0x11], ""),
-            (2, &[3, 9], ""),
-            (3, &[4, 0x20], ""),
-            (4, &[5, 0x21], "33@5"),
-            (5, &[5, 0x21], ""),
+        // Numbers, then bytes, then numbers again.
+        let frozen: [(u8, &[u64], &[u8], &[u64]); 6] = [
+            (1, &[3, 0, 1, 0x10], &[1, 0x11, 0, 0], &[2, 0x11]),
+            (2, &[3, 9], &[], &[]),
+            (3, &[4, 0x20], &[1, 0x21, 0, 0], &[]),
+            (4, &[5, 0x21], b"33@5", &[]),
+            (5, &[5, 0x21], &[1, 0x22, 0, 0], &[]),
+            (6, &[5, 0x22], b"\x02\x01\x02\x00\x01\x07\x01its name", &[]),
         ];
-        for ((placed, (kind, numbers, data)), change) in
+        for ((placed, (kind, numbers, data, more)), change) in
             recovered.records.iter().zip(frozen).zip(changes)
         {
-            let mut payload: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-            payload.extend(data.as_bytes());
+            let bytes = |numbers: &[u64]| numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+            let mut payload: Vec<u8> = bytes(numbers);
+            payload.extend(data);
+            payload.extend::<Vec<u8>>(bytes(more));
             assert_eq!(
                 (placed.record.kind, &placed.record.payload[..]),
                 (kind, &payload[..])
