@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use sisyphus::{
     config::Limits,
-    env::{Clock, Inbound, MemDisk, Transport},
+    env::{Clock, Inbound, Lane, MemDisk, Transport},
     gateway::{Consistency, Gateway},
     machine::{KeyRange, Op, Query, RangeEnd, Txn},
     node::{Host, RequestError, Settings, World},
@@ -29,7 +29,7 @@ struct Port {
 }
 
 impl Transport for Port {
-    fn send(&self, to: NodeId, frame: Bytes) {
+    fn send(&self, to: NodeId, _lane: Lane, frame: Bytes) {
         let host = self.net.nodes.lock().get(&to).cloned();
         // A node that was taken off the net can no longer speak either.
         if self.net.nodes.lock().contains_key(&self.from)

@@ -33,6 +33,6 @@ pub use disk::{Disk, DiskError, DiskResult, File};
 #[cfg(not(feature = "simulated"))]
 pub use entropy::machine_rng;
 pub use mem_disk::MemDisk;
-pub use net::{Inbound, Transport};
+pub use net::{Inbound, Lane, Transport};
 #[cfg(not(feature = "simulated"))]
 pub use os_disk::OsDisk;

@@ -39,6 +39,7 @@ impl Link {
 
     /// Sends anything.
     pub(super) fn send(&self, to: NodeId, body: PeerBody) {
+        let lane = body.lane();
         let envelope = Envelope {
             cluster: self.cluster,
             shard: self.shard,
@@ -46,7 +47,7 @@ impl Link {
             to,
             body,
         };
-        self.transport.send(to, encode(&envelope));
+        self.transport.send(to, lane, encode(&envelope));
     }
 
     /// Tells whoever waits what became of its command.

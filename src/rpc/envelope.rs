@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
+    env::Lane,
     raft,
     types::{LogPosition, NodeId, ShardId, Term},
 };
@@ -35,6 +36,23 @@ pub enum PeerBody {
     SnapshotChunk(SnapshotChunk),
     /// The answer to a chunk.
     SnapshotAck(SnapshotAck),
+}
+
+impl PeerBody {
+    /// What this may wait behind on its way.
+    pub fn lane(&self) -> Lane {
+        match self {
+            // Also those without entries: a question that overtook the appends it asks about would
+            // be refused, and all of them sent again.
+            PeerBody::Raft(raft::Message {
+                body: raft::Body::Append { .. },
+                ..
+            }) => Lane::Bulk,
+            PeerBody::Forward(_) | PeerBody::ForwardReply(_) => Lane::Bulk,
+            PeerBody::SnapshotChunk(_) => Lane::Snapshot,
+            PeerBody::Raft(_) | PeerBody::SnapshotAck(_) => Lane::Urgent,
+        }
+    }
 }
 
 /// A command on its way to the leader.

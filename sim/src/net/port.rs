@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sisyphus::{env::Transport, types::NodeId};
+use sisyphus::{
+    env::{Lane, Transport},
+    types::NodeId,
+};
 
 use super::fabric::Inner;
 
@@ -25,7 +28,8 @@ impl Port {
 }
 
 impl Transport for Port {
-    fn send(&self, to: NodeId, frame: Bytes) {
+    /// Every frame has a fate of its own here, so no lane can be in another's way.
+    fn send(&self, to: NodeId, _lane: Lane, frame: Bytes) {
         self.net.send(self.node, self.incarnation, to, frame);
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use madsim::runtime::Runtime;
 use parking_lot::Mutex;
 use sisyphus::{
-    env::{Inbound, Transport},
+    env::{Inbound, Lane, Transport},
     types::NodeId,
 };
 
@@ -72,7 +72,7 @@ fn a_good_link_delivers_every_frame_once() {
         let (a, _) = join(&net, A);
         let (_b, mailbox) = join(&net, B);
         for number in 0..100 {
-            a.send(B, frame(number));
+            a.send(B, Lane::Bulk, frame(number));
         }
         pass(20).await;
         let mut numbers = mailbox.numbers();
@@ -96,7 +96,7 @@ fn a_bad_link_loses_doubles_and_reorders() {
         let (a, _) = join(&net, A);
         let (_b, mailbox) = join(&net, B);
         for number in 0..1_000 {
-            a.send(B, frame(number));
+            a.send(B, Lane::Bulk, frame(number));
             pass(1).await;
         }
         pass(200).await;
@@ -120,12 +120,12 @@ fn a_cut_is_one_way_and_adds_up() {
         let (b, at_b) = join(&net, B);
         net.cut(A, B);
         net.cut(A, B);
-        a.send(B, frame(1));
-        b.send(A, frame(2));
+        a.send(B, Lane::Bulk, frame(1));
+        b.send(A, Lane::Bulk, frame(2));
         net.mend(A, B);
-        a.send(B, frame(3));
+        a.send(B, Lane::Bulk, frame(3));
         net.mend(A, B);
-        a.send(B, frame(4));
+        a.send(B, Lane::Bulk, frame(4));
         pass(20).await;
         assert_eq!(at_a.numbers(), [2]);
         assert_eq!(at_b.numbers(), [4]);
@@ -139,17 +139,17 @@ fn a_dead_process_neither_sends_nor_receives() {
         let (a, _) = join(&net, A);
         let (_b, before) = join(&net, B);
         drop(net.stop(A));
-        a.send(B, frame(1));
+        a.send(B, Lane::Bulk, frame(1));
         let (again, _) = join(&net, A);
-        a.send(B, frame(2));
-        again.send(B, frame(3));
+        a.send(B, Lane::Bulk, frame(2));
+        again.send(B, Lane::Bulk, frame(3));
         pass(20).await;
         assert_eq!(before.numbers(), [3]);
 
         // A frame that was under way reaches the process that is there when it arrives.
-        again.send(B, frame(4));
+        again.send(B, Lane::Bulk, frame(4));
         drop(net.stop(B));
-        again.send(B, frame(5));
+        again.send(B, Lane::Bulk, frame(5));
         let (_b, after) = join(&net, B);
         pass(20).await;
         assert_eq!(before.numbers(), [3]);
@@ -171,17 +171,17 @@ fn the_fate_of_a_frame_depends_on_its_link_and_number_alone() {
             let (a, at_a) = join(&net, A);
             let (b, at_b) = join(&net, B);
             for number in 0..others {
-                b.send(A, frame(number));
+                b.send(A, Lane::Bulk, frame(number));
             }
             if cut_first {
                 net.cut(A, B);
-                a.send(B, frame(0));
+                a.send(B, Lane::Bulk, frame(0));
                 net.mend(A, B);
             } else {
-                a.send(B, frame(0));
+                a.send(B, Lane::Bulk, frame(0));
             }
             for number in 1..50 {
-                a.send(B, frame(number));
+                a.send(B, Lane::Bulk, frame(number));
                 pass(10).await;
             }
             assert!(at_a.numbers().len() <= others as usize);
@@ -205,9 +205,9 @@ fn a_degraded_link_is_as_before_once_restored() {
             ..GOOD
         };
         net.degrade(A, B, 7, dead);
-        a.send(B, frame(1));
+        a.send(B, Lane::Bulk, frame(1));
         net.restore(A, B, 7);
-        a.send(B, frame(2));
+        a.send(B, Lane::Bulk, frame(2));
         pass(20).await;
         assert_eq!(mailbox.numbers(), [2]);
     });

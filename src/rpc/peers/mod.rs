@@ -1,10 +1,18 @@
-//! The network between nodes in production: one long-lived gRPC stream for each ordered pair.
+//! The network between nodes in production: one long-lived gRPC stream for each ordered pair and
+//! lane.
 //!
 //! ```text
-//!  send(to, frame) ──► queue of `to` ──► batch ──► HTTP/2 stream ──► deliver(from, frame)
-//!                      (bounded; full       (what queued up while
-//!                       or down: drop)       the last one was sent)
+//!                      ┌► queue of (to, urgent) ──► batch ──► stream ─┐
+//!  send(to, lane, f) ──┼► queue of (to, bulk) ────► batch ──► stream ─┼─► deliver(from, f)
+//!                      └► queue of (to, snapshot) ► batch ──► stream ─┘
+//!                         (bounded; full    (what queued up while
+//!                          or down: drop)    the last one was sent)
 //! ```
+//!
+//! A lane is a connection of its own, not only a stream: streams of one connection share its socket,
+//! and a heartbeat would wait behind the megabytes that are in the socket's buffer already. So
+//! whatever a lane carries, the others see at most that the wire is shared. Within a lane frames keep
+//! their order, and between lanes there is none, which the contract allows.
 //!
 //! The transport's contract is that of datagrams, and that makes everything here simple: nothing is
 //! acknowledged, repeated or kept for later. While a peer is down there is no queue at all, so
@@ -12,14 +20,15 @@
 //! is whatever had queued up when the stream was ready for more, one frame if nothing else.
 //!
 //! Invariants:
-//! * a queue holds at most `QUEUE_FRAMES_MAX` frames and `QUEUE_BYTES_MAX` bytes;
+//! * a queue holds at most so many frames and bytes as its lane's room says;
 //! * nothing is delivered before the stream's hello was checked: cluster, sender, receiver and the
 //!   list of voters must fit, or the stream is refused with an error that names both sides;
 //! * a peer's name is resolved again for every connection: pods come back under other addresses;
 //! * a connection over which nothing comes back is given up after [`KEEP_ALIVE`] twice.
 //!
-//! Left out: encryption between nodes, and several streams per pair, which would let a snapshot
-//! not delay a heartbeat.
+//! Left out: encryption between nodes. One lane may be up while another is not, for as long as it
+//! takes to connect again: a leader that is heard and sends nothing else. That is as if its appends
+//! got lost, and ends as soon.
 
 mod incoming;
 mod outgoing;
@@ -32,13 +41,27 @@ use std::{collections::BTreeMap, time::Duration};
 pub use incoming::Incoming;
 pub use outgoing::Outgoing;
 
-use crate::{rpc::proto::peer::Hello, types::NodeId};
+use crate::{env::Lane, rpc::proto::peer::Hello, types::NodeId};
 
-/// Frames that wait for one peer.
-const QUEUE_FRAMES_MAX: usize = 4_096;
+/// What may wait for one peer in one lane.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    /// Frames.
+    frames: usize,
+    /// Their bytes together.
+    bytes: usize,
+}
 
-/// Bytes of frames that wait for one peer.
-const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// The room of a lane. Urgent frames are of about a hundred bytes, and old ones are of no use. Of
+/// snapshots no more is under way than a transfer's window; more would be repetitions.
+const fn room(lane: Lane) -> Room {
+    let (frames, bytes) = match lane {
+        Lane::Urgent => (4_096, 1 << 20),
+        Lane::Bulk => (4_096, 64 << 20),
+        Lane::Snapshot => (64, 8 << 20),
+    };
+    Room { frames, bytes }
+}
 
 /// A batch takes no further frame once it has this many bytes.
 const BATCH_BYTES: usize = 1 << 20;

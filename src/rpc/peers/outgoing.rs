@@ -1,4 +1,4 @@
-//! The sending end: a task per peer that keeps a stream open, and the door in front of them.
+//! The sending end: a task per peer and lane that keeps a stream open, and the door in front of them.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,10 +9,11 @@ use tonic::transport::{Channel, Endpoint};
 use super::{
     BACKOFF_MAX, BACKOFF_MIN, CONNECT_WITHIN, KEEP_ALIVE, Me,
     queue::{Queue, queue},
+    room,
 };
 use crate::{
     env::{
-        Clock, Transport,
+        Clock, Lane, Transport,
         task::{Tasks, timeout},
     },
     rpc::proto::peer::{Hello, peer_client::PeerClient},
@@ -22,16 +23,17 @@ use crate::{
 /// The way to all peers. Ends its streams when dropped.
 #[derive(Debug)]
 pub struct Outgoing {
-    slots: BTreeMap<NodeId, Slot>,
+    slots: BTreeMap<(NodeId, Lane), Slot>,
     _tasks: Tasks,
 }
 
-/// Where the queue of a peer stands while the peer is connected. The lock is held for a push.
+/// Where the queue of a lane stands while it is connected. The lock is held for a push.
 type Slot = Arc<Mutex<Option<Queue>>>;
 
-/// One peer, as its task sees it.
+/// One lane to one peer, as its task sees it.
 struct Link {
     to: NodeId,
+    lane: Lane,
     address: String,
     hello: Hello,
     slot: Slot,
@@ -43,17 +45,19 @@ impl Outgoing {
     pub fn start(me: &Me, clock: &Clock) -> Self {
         let mut tasks = Tasks::default();
         let peers = me.addresses.iter().filter(|(id, _)| **id != me.node);
-        let slots = peers.map(|(to, address)| {
+        let lanes = peers.flat_map(|peer| Lane::ALL.map(|lane| (peer, lane)));
+        let slots = lanes.map(|((to, address), lane)| {
             let slot = Slot::default();
             let link = Link {
                 to: *to,
+                lane,
                 address: address.clone(),
                 hello: me.hello(*to),
                 slot: slot.clone(),
                 clock: clock.clone(),
             };
             tasks.spawn(link.run());
-            (*to, slot)
+            ((*to, lane), slot)
         });
         Outgoing {
             slots: slots.collect(),
@@ -63,8 +67,8 @@ impl Outgoing {
 }
 
 impl Transport for Outgoing {
-    fn send(&self, to: NodeId, frame: Bytes) {
-        if let Some(slot) = self.slots.get(&to)
+    fn send(&self, to: NodeId, lane: Lane, frame: Bytes) {
+        if let Some(slot) = self.slots.get(&(to, lane))
             && let Some(queue) = &*slot.lock()
         {
             // A full queue drops the frame: that is the contract.
@@ -90,6 +94,7 @@ impl Link {
             if !complained {
                 tracing::warn!(
                     peer = self.to.0,
+                    lane = ?self.lane,
                     address = self.address,
                     "no stream: {ended}"
                 );
@@ -107,9 +112,9 @@ impl Link {
             Ok(Err(error)) => return chain(&error),
             Err(_) => return format!("no connection within {CONNECT_WITHIN:?}"),
         };
-        let (queue, batches) = queue(self.hello);
+        let (queue, batches) = queue(self.hello, room(self.lane));
         *self.slot.lock() = Some(queue);
-        tracing::debug!(peer = self.to.0, address = self.address, "connected");
+        tracing::debug!(peer = self.to.0, lane = ?self.lane, address = self.address, "connected");
         match PeerClient::new(channel).deliver(batches).await {
             Ok(_) => "the peer ended it".to_owned(),
             Err(status) => status.message().to_owned(),

@@ -1,4 +1,4 @@
-//! What waits for one peer while it is connected.
+//! What waits for one peer in one lane while it is connected.
 
 use std::{
     pin::Pin,
@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use tokio_stream::Stream;
 
-use super::{BATCH_BYTES, QUEUE_BYTES_MAX, QUEUE_FRAMES_MAX};
+use super::{BATCH_BYTES, Room};
 use crate::{
     env::task::{Receiver, Sender, channel},
     rpc::proto::peer::{Batch, Hello},
@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct Queue {
     frames: Sender<Bytes>,
     bytes: Arc<AtomicUsize>,
+    bytes_max: usize,
 }
 
 /// The end where batches come out: the request stream of one connection, hello first.
@@ -34,8 +35,8 @@ pub(super) struct Batches {
 }
 
 /// A queue for one connection, which will open with `hello`.
-pub(super) fn queue(hello: Hello) -> (Queue, Batches) {
-    let (sender, frames) = channel(QUEUE_FRAMES_MAX);
+pub(super) fn queue(hello: Hello, room: Room) -> (Queue, Batches) {
+    let (sender, frames) = channel(room.frames);
     let bytes = Arc::<AtomicUsize>::default();
     let batches = Batches {
         hello: Some(hello),
@@ -46,6 +47,7 @@ pub(super) fn queue(hello: Hello) -> (Queue, Batches) {
         Queue {
             frames: sender,
             bytes,
+            bytes_max: room.bytes,
         },
         batches,
     )
@@ -57,7 +59,7 @@ impl Queue {
         let length = frame.len();
         // Reserved before the frame is visible, so that the other end never subtracts first.
         let before = self.bytes.fetch_add(length, Ordering::Relaxed);
-        let fits = before.saturating_add(length) <= QUEUE_BYTES_MAX;
+        let fits = before.saturating_add(length) <= self.bytes_max;
         let queued = fits && self.frames.try_send(frame).is_ok();
         if !queued {
             self.bytes.fetch_sub(length, Ordering::Relaxed);

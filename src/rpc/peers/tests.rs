@@ -9,7 +9,7 @@ use tonic::transport::Server;
 
 use super::{queue::queue, *};
 use crate::env::{
-    Clock, Inbound, Transport,
+    Clock, Inbound, Lane, Transport,
     task::{JoinHandle, Receiver, Sender, channel, sleep, spawn, timeout, watch},
 };
 
@@ -84,10 +84,15 @@ async fn listen(address: &str) -> (TcpListener, SocketAddr) {
 }
 
 /// Sends a numbered frame again and again until one is heard; frames before the stream stands are lost.
-async fn send_until_heard(outgoing: &Outgoing, ear: &mut Ear, frame: &'static [u8]) -> NodeId {
+async fn send_until_heard(
+    outgoing: &Outgoing,
+    lane: Lane,
+    ear: &mut Ear,
+    frame: &'static [u8],
+) -> NodeId {
     timeout(PATIENCE, async {
         loop {
-            outgoing.send(NodeId(2), Bytes::from_static(frame));
+            outgoing.send(NodeId(2), lane, Bytes::from_static(frame));
             if let Ok(heard) = timeout(Duration::from_millis(5), ear.heard.recv()).await {
                 let (from, heard) = heard.unwrap();
                 assert_eq!(heard, frame);
@@ -107,11 +112,11 @@ async fn frames_arrive_in_order_and_a_restarted_peer_is_found_again() {
     let mut ear = Ear::start(me(2, &addresses), listener);
     let outgoing = Outgoing::start(&me(1, &addresses), &Clock::system());
     assert_eq!(
-        send_until_heard(&outgoing, &mut ear, b"up").await,
+        send_until_heard(&outgoing, Lane::Bulk, &mut ear, b"up").await,
         NodeId(1)
     );
     for number in 0..100_u8 {
-        outgoing.send(NodeId(2), Bytes::from(vec![number]));
+        outgoing.send(NodeId(2), Lane::Bulk, Bytes::from(vec![number]));
     }
     let mut heard = Vec::new();
     while heard.len() < 100 {
@@ -124,7 +129,7 @@ async fn frames_arrive_in_order_and_a_restarted_peer_is_found_again() {
     assert!(heard.iter().copied().eq(0..100));
 
     let large = Bytes::from(vec![7; 20 << 20]);
-    outgoing.send(NodeId(2), large.clone());
+    outgoing.send(NodeId(2), Lane::Bulk, large.clone());
     assert!(
         ear.next().await.1 == large,
         "a frame may be as large as an entry"
@@ -133,7 +138,35 @@ async fn frames_arrive_in_order_and_a_restarted_peer_is_found_again() {
     ear.stop().await;
     let (listener, _) = listen(&second.to_string()).await;
     let mut ear = Ear::start(me(2, &addresses), listener);
-    send_until_heard(&outgoing, &mut ear, b"again").await;
+    send_until_heard(&outgoing, Lane::Bulk, &mut ear, b"again").await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_overtakes_megabytes() {
+    const LARGE: usize = 100;
+    let (_, first) = listen("127.0.0.1:0").await;
+    let (listener, second) = listen("127.0.0.1:0").await;
+    let addresses = [first, second];
+    let mut ear = Ear::start(me(2, &addresses), listener);
+    let outgoing = Outgoing::start(&me(1, &addresses), &Clock::system());
+    for lane in Lane::ALL {
+        send_until_heard(&outgoing, lane, &mut ear, b"up").await;
+    }
+    for _ in 0..LARGE {
+        let large = Bytes::from(vec![7; 600 << 10]);
+        outgoing.send(NodeId(2), Lane::Bulk, large.clone());
+        outgoing.send(NodeId(2), Lane::Snapshot, large);
+    }
+    outgoing.send(NodeId(2), Lane::Urgent, Bytes::from_static(b"beat"));
+    let mut before = 0;
+    loop {
+        match ear.next().await.1 {
+            frame if frame == b"beat"[..] => break,
+            frame if frame == b"up"[..] => {}
+            _ => before += 1,
+        }
+    }
+    assert!(before < LARGE / 2, "{before} large frames came before it");
 }
 
 #[tokio::test]
@@ -141,9 +174,9 @@ async fn nobody_hears_a_node_that_is_not_there_or_not_known() {
     let (_, first) = listen("127.0.0.1:0").await;
     let (_, gone) = listen("127.0.0.1:0").await;
     let outgoing = Outgoing::start(&me(1, &[first, gone]), &Clock::system());
-    outgoing.send(NodeId(2), Bytes::from_static(b"lost"));
-    outgoing.send(NodeId(9), Bytes::from_static(b"lost"));
-    outgoing.send(NodeId(1), Bytes::from_static(b"to itself"));
+    outgoing.send(NodeId(2), Lane::Urgent, Bytes::from_static(b"lost"));
+    outgoing.send(NodeId(9), Lane::Urgent, Bytes::from_static(b"lost"));
+    outgoing.send(NodeId(1), Lane::Urgent, Bytes::from_static(b"to itself"));
 }
 
 #[test]
@@ -180,7 +213,7 @@ async fn a_refused_stream_delivers_nothing() {
     stranger.cluster += 1;
     let outgoing = Outgoing::start(&stranger, &Clock::system());
     for _ in 0..40 {
-        outgoing.send(NodeId(2), Bytes::from_static(b"psst"));
+        outgoing.send(NodeId(2), Lane::Urgent, Bytes::from_static(b"psst"));
         sleep(Duration::from_millis(5)).await;
     }
     assert!(ear.heard.try_recv().is_err());
@@ -189,12 +222,13 @@ async fn a_refused_stream_delivers_nothing() {
 #[tokio::test]
 async fn a_queue_is_bounded_and_its_batches_too() {
     let hello = me(1, &[]).hello(NodeId(2));
-    let (sender, mut batches) = queue(hello);
+    let room = room(Lane::Bulk);
+    let (sender, mut batches) = queue(hello, room);
     let frame = Bytes::from(vec![0; BATCH_BYTES / 2]);
-    let pushed = (0..QUEUE_FRAMES_MAX)
+    let pushed = (0..room.frames)
         .take_while(|_| sender.push(frame.clone()))
         .count();
-    assert_eq!(pushed, QUEUE_BYTES_MAX / frame.len());
+    assert_eq!(pushed, room.bytes / frame.len());
     assert_eq!(batches.next().await.unwrap().hello, Some(hello));
     assert_eq!(batches.next().await.unwrap().envelopes.len(), 2);
     assert!(
@@ -203,15 +237,15 @@ async fn a_queue_is_bounded_and_its_batches_too() {
     );
     assert!(!sender.push(frame));
 
-    let (sender, mut batches) = queue(hello);
-    let pushed = (0..2 * QUEUE_FRAMES_MAX)
+    let (sender, mut batches) = queue(hello, room);
+    let pushed = (0..2 * room.frames)
         .take_while(|_| sender.push(Bytes::new()))
         .count();
-    assert_eq!(pushed, QUEUE_FRAMES_MAX);
+    assert_eq!(pushed, room.frames);
     drop(sender);
     let mut taken = 0;
     while let Some(batch) = batches.next().await {
         taken += batch.envelopes.len();
     }
-    assert_eq!(taken, QUEUE_FRAMES_MAX);
+    assert_eq!(taken, room.frames);
 }
