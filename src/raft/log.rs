@@ -177,7 +177,7 @@ impl Log {
     }
 
     /// All entries.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.slots.iter().map(|slot| &slot.entry)
     }
 

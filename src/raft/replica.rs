@@ -172,7 +172,7 @@ impl Raft {
     }
 
     /// The entries that the log in memory holds, from `Status::first` to `Status::last`.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.shared.log.iter()
     }
 
@@ -184,6 +184,12 @@ impl Raft {
     /// Everything up to here is committed.
     pub fn commit(&self) -> Index {
         self.shared.commit
+    }
+
+    /// Where the entry at `index` stands, if the log still reaches there.
+    pub fn position(&self, index: Index) -> Option<LogPosition> {
+        let term = self.shared.log.term_at(index)?;
+        Some(LogPosition { term, index })
     }
 
     /// What the log would begin with after [`compact`](Raft::compact) to `index`, if it still

@@ -1,25 +1,20 @@
 //! Replicas with their disks and state machines, the network, and the steps that they can take.
 
+mod image;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sisyphus::raft::{
-    Base, Config, Entry, HardState, Membership, Message, NotLeader, Persist, ProposeError, Raft,
-    Restored, RoleName, Room,
+    Base, Config, Membership, Message, NotLeader, Persist, ProposeError, Raft, Ready, RoleName,
+    Room,
 };
 use sisyphus::rng::Rng;
 use sisyphus::types::{Index, LogPosition, NodeId};
 
 use crate::oracle::Oracle;
-
-/// What survives a loss of power: the log's file. It may lag behind the state machine, which is
-/// durable on its own.
-#[derive(Clone, Debug, Default)]
-pub struct Image {
-    pub hard_state: HardState,
-    base: Base,
-    entries: Vec<Entry>,
-}
+use crate::show;
+use image::Image;
 
 /// A replica with its disk and its state machine.
 pub struct Replica {
@@ -55,64 +50,10 @@ pub struct Cluster {
     pub sides: BTreeMap<NodeId, u8>,
     /// What became of reads: the index at which each may be served, or none if it was lost.
     pub reads_ended: Vec<(u64, Option<Index>)>,
+    /// How each replica looked last, if what happens is to be said aloud.
+    pub aloud: Option<BTreeMap<NodeId, String>>,
     rng: Rng,
     reads: u64,
-}
-
-impl Image {
-    /// The position of the entry at `index`, if the log has it.
-    fn at(&self, index: Index) -> Option<LogPosition> {
-        if index == self.base.at.index {
-            return Some(self.base.at);
-        }
-        let offset = index.checked_sub(self.base.at.index + 1)?;
-        self.entries.get(offset as usize).map(|entry| entry.at)
-    }
-
-    /// Whether the log has `position`.
-    pub fn has(&self, position: LogPosition) -> bool {
-        self.at(position.index) == Some(position)
-    }
-
-    /// Writes a batch, or of its entries only the first `count`.
-    fn write(&mut self, batch: &Persist, count: usize) {
-        if let Some(hard_state) = batch.hard_state {
-            self.hard_state = hard_state;
-        }
-        if let Some(base) = &batch.reset {
-            self.base = base.clone();
-            self.entries.clear();
-        }
-        for entry in &batch.entries[..count.min(batch.entries.len())] {
-            let kept = entry.at.index - self.base.at.index - 1;
-            assert!(kept <= self.entries.len() as u64, "a gap in the file");
-            self.entries.truncate(kept as usize);
-            self.entries.push(entry.clone());
-        }
-    }
-
-    /// Forgets the entries up to `to`, which the log has.
-    fn compact(&mut self, base: Base) {
-        assert!(self.has(base.at), "what is cut is there");
-        self.entries.retain(|entry| entry.at.index > base.at.index);
-        self.base = base;
-    }
-
-    /// What a replica begins with whose state machine stands at `flushed`. A log that does not run
-    /// through there is of no use.
-    fn restored(&self, flushed: &Base) -> Restored {
-        let useful = self.has(flushed.at);
-        Restored {
-            hard_state: self.hard_state,
-            base: if useful { &self.base } else { flushed }.clone(),
-            entries: if useful {
-                self.entries.clone()
-            } else {
-                Vec::new()
-            },
-            applied: flushed.at.index,
-        }
-    }
 }
 
 impl Replica {
@@ -161,6 +102,7 @@ impl Cluster {
             oracle: Oracle::new(count),
             sides: BTreeMap::new(),
             reads_ended: Vec::new(),
+            aloud: None,
             rng: Rng::new(seed),
             reads: 0,
         }
@@ -173,7 +115,7 @@ impl Cluster {
     /// All that believe to lead, deposed or not.
     pub fn leaders(&self) -> Vec<NodeId> {
         let up = self.replicas.values().filter_map(|r| r.raft.as_ref());
-        let leaders = up.map(Raft::status).filter(|s| s.role == RoleName::Leader);
+        let leaders = up.map(Raft::brief).filter(|s| s.role == RoleName::Leader);
         leaders.map(|s| s.id).collect()
     }
 
@@ -209,6 +151,7 @@ impl Cluster {
             replica.image.write(&batch, count);
         }
         replica.raft = None;
+        self.say(|| format!("{id} crashes"));
         self.oracle.crashed(id);
     }
 
@@ -258,6 +201,7 @@ impl Cluster {
             return;
         }
         let to = message.to;
+        self.say(|| show::message(&message));
         if let Some(raft) = self.raft(to) {
             raft.step(message);
             self.observe(to);
@@ -328,7 +272,7 @@ impl Cluster {
             persist,
             apply_bytes,
         });
-        let idle = ready == Default::default();
+        let idle = is_idle(&ready);
         for entry in &ready.apply {
             let applied = &mut replica.applied;
             assert_eq!(entry.at.index, applied.at.index + 1, "applied in order");
@@ -368,6 +312,43 @@ impl Cluster {
     }
 
     fn observe(&mut self, id: NodeId) {
+        if let Some(shown) = &mut self.aloud {
+            let line = show::replica(id, self.replicas[&id].raft.as_ref());
+            if shown.get(&id) != Some(&line) {
+                eprintln!("  {line}");
+                shown.insert(id, line);
+            }
+        }
         self.oracle.observe(id, &self.replicas);
     }
+
+    /// Looks at everything, even what should not have changed.
+    pub fn observe_all(&mut self) {
+        self.oracle.observe_all(&self.replicas);
+    }
+
+    /// Says what happens, if somebody listens.
+    pub fn say(&self, what: impl Fn() -> String) {
+        if self.aloud.is_some() {
+            eprintln!("{}", what());
+        }
+    }
+}
+
+/// Whether there is nothing to do.
+fn is_idle(ready: &Ready) -> bool {
+    let Ready {
+        send,
+        persist,
+        apply,
+        reads,
+        reads_lost,
+        snapshots,
+    } = ready;
+    send.is_empty()
+        && persist.is_none()
+        && apply.is_empty()
+        && reads.is_empty()
+        && reads_lost.is_empty()
+        && snapshots.is_empty()
 }

@@ -1,0 +1,44 @@
+//! A promise that leaves a replica is backed by its disk at that moment.
+
+use std::collections::BTreeMap;
+
+use sisyphus::raft::{Body, Message};
+use sisyphus::types::{Index, NodeId};
+
+use super::ledger::Ledger;
+use crate::cluster::Replica;
+
+/// Looks at a message that leaves: votes and vouchers are promises, the rest is talk.
+pub fn are_kept(message: &Message, replicas: &BTreeMap<NodeId, Replica>, ledger: &Ledger) {
+    let sender = &replicas[&message.from];
+    match &message.body {
+        Body::Vote { .. } => voted(message, sender, message.from),
+        Body::VoteReply { granted: true } => voted(message, sender, message.to),
+        Body::AppendAccepted { matched } => vouched(message, sender, *matched, ledger),
+        _ => {}
+    }
+}
+
+fn voted(message: &Message, sender: &Replica, candidate: NodeId) {
+    let on_disk = sender.image.hard_state;
+    let backed = on_disk.term == message.term && on_disk.vote == Some(candidate);
+    assert!(
+        backed,
+        "{message:?} before the vote is durable: {on_disk:?}"
+    );
+}
+
+/// To accept is to say: I have the leader's log up to there.
+fn vouched(message: &Message, sender: &Replica, matched: Index, ledger: &Ledger) {
+    let on_disk = sender.image.hard_state;
+    assert!(
+        on_disk.term >= message.term,
+        "{message:?} before the term is durable"
+    );
+    let position = ledger.of_leader(message.term, matched);
+    let position = position.expect("only a leader is told so");
+    assert!(
+        sender.has_durably(position),
+        "{message:?} before {position} is durable"
+    );
+}

@@ -1,0 +1,92 @@
+//! Schedules drawn at random: who takes the next step, which message arrives, what is lost.
+//!
+//! A schedule is a row of phases. Each draws its weather anew: who is cut off from whom, whose clock
+//! stands, what the network loses, delays, repeats and reorders, how slow the disks are; and for
+//! some the phase begins with a loss of power. It is the change of weather that finds mistakes: a
+//! leader that is cut off, deposed, and comes back with its old messages still under way. After the
+//! last phase comes peace, in which the cluster must find a leader, commit a command, and bring
+//! every replica to the same end.
+//!
+//! A seed is a schedule: the number of voters is drawn from it, too.
+
+mod schedule;
+mod weather;
+
+use crate::oracle::Tally;
+
+/// How many schedules `cargo test` runs, unless this variable says otherwise.
+const SCHEDULES: u64 = 5000;
+const COUNT: &str = "RAFT_SCHEDULES";
+/// Names the one schedule that is to be repeated aloud.
+const REPEAT: &str = "RAFT_SCHEDULE";
+
+/// Names the schedule when a test dies in it.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let seed = self.0;
+            eprintln!(
+                "schedule {seed} failed; to see its steps: {REPEAT}={seed} cargo test --test raft schedules"
+            );
+        }
+    }
+}
+
+/// The schedules of `seeds`, on a thread.
+fn run_all(seeds: impl Iterator<Item = u64>) -> Tally {
+    let mut all = Tally::default();
+    for seed in seeds {
+        let _named = Named(seed);
+        all.add(&schedule::run(seed, false));
+    }
+    all
+}
+
+/// The number that the environment gives to `name`.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is how a test is told what to do"
+)]
+fn told(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is no number")),
+    )
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "how long a test takes is no part of it"
+)]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+#[test]
+fn replicas_survive_random_schedules() {
+    if let Some(seed) = told(REPEAT) {
+        let _named = Named(seed);
+        schedule::run(seed, true);
+        return;
+    }
+    let began = now();
+    let count = told(COUNT).unwrap_or(SCHEDULES);
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let share = |thread: usize| move || run_all((thread as u64..count).step_by(threads));
+    let mut all = Tally::default();
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|t| scope.spawn(share(t))).collect();
+        for thread in running {
+            all.add(&thread.join().expect("every schedule holds"));
+        }
+    });
+    let rate = count as f64 / began.elapsed().as_secs_f64();
+    eprintln!("{count} schedules, {rate:.0} a second by {threads} threads: {all:?}");
+    if count >= 1000 {
+        all.assert_busy(count);
+    }
+}

@@ -1,0 +1,44 @@
+//! The weather of a phase.
+
+use std::collections::BTreeSet;
+
+use sisyphus::rng::Rng;
+use sisyphus::types::NodeId;
+
+/// What a phase is like: probabilities per round and replica, or per message.
+pub struct Weather {
+    /// Those whose clock stands: they lead on when others have given them up.
+    pub asleep: BTreeSet<NodeId>,
+    /// Messages between the sides of a partition wait for its end instead of being lost.
+    pub hold: bool,
+    pub lose: f64,
+    /// Loses entries beyond that: leaders are elected and get nowhere, as in figure 8.
+    pub lose_entries: f64,
+    pub delay: f64,
+    pub repeat: f64,
+    pub persist: f64,
+    pub propose: f64,
+    pub read: f64,
+    pub flush: f64,
+    pub transfer: f64,
+}
+
+impl Weather {
+    /// What the weather of the next phase is.
+    pub fn draw(rng: &mut Rng, ids: &[NodeId]) -> Self {
+        let mut one_of = |choices: &[f64]| *rng.pick(choices);
+        Weather {
+            lose: one_of(&[0.0, 0.0, 0.1, 0.4]),
+            lose_entries: one_of(&[0.0, 0.0, 0.0, 0.8]),
+            delay: one_of(&[0.0, 0.0, 0.2, 0.7]),
+            repeat: one_of(&[0.0, 0.0, 0.3]),
+            persist: one_of(&[1.0, 0.8, 0.2]),
+            propose: one_of(&[0.0, 0.1, 0.5]),
+            read: one_of(&[0.0, 0.1, 0.5]),
+            flush: one_of(&[0.0, 0.0, 0.2]),
+            transfer: one_of(&[0.1, 0.5]),
+            hold: rng.chance(0.5),
+            asleep: ids.iter().copied().filter(|_| rng.chance(0.2)).collect(),
+        }
+    }
+}
