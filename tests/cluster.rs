@@ -296,7 +296,7 @@ async fn a_minority_refuses_and_says_that_nothing_was_done() {
     );
     assert!(
         gateway
-            .read(get("k"), Consistency::Stale, PATIENCE)
+            .read(get("k"), Consistency::Stale(0), PATIENCE)
             .await
             .is_ok()
     );

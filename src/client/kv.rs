@@ -5,6 +5,7 @@ use tonic::transport::Channel;
 
 use super::{Client, ClientError, call::Stamp, error::reason};
 use crate::{
+    rpc::etcd::MIN_REVISION,
     rpc::proto::{
         etcdserverpb::{
             Compare, DeleteRangeRequest, MemberListRequest, MemberListResponse, PutRequest,
@@ -72,6 +73,9 @@ pub struct Scan {
     pub keys_only: bool,
     /// Take what the endpoint has, which may be old, without asking for the latest.
     pub stale: bool,
+    /// Take what the endpoint has as soon as that is of this revision or a later one; 0 to leave it
+    /// to `stale`.
+    pub min_revision: Revision,
 }
 
 /// The answer to a scan.
@@ -107,12 +111,26 @@ impl Client {
 
     /// Reads a key; if `stale`, as the endpoint has it, which may be old.
     pub async fn get(&mut self, key: Bytes, stale: bool) -> Result<Got, ClientError> {
-        let scan = Scan {
+        self.look(&Scan {
             start: key,
             stale,
             ..Scan::default()
-        };
-        let page = self.scan(&scan).await?;
+        })
+        .await
+    }
+
+    /// Reads a key as the endpoint has it once it has come to revision `least`.
+    pub async fn get_at_least(&mut self, key: Bytes, least: Revision) -> Result<Got, ClientError> {
+        self.look(&Scan {
+            start: key,
+            min_revision: least,
+            ..Scan::default()
+        })
+        .await
+    }
+
+    async fn look(&mut self, scan: &Scan) -> Result<Got, ClientError> {
+        let page = self.scan(scan).await?;
         Ok(Got {
             kv: page.kvs.into_iter().next(),
             revision: page.revision,
@@ -171,7 +189,11 @@ impl Client {
             ..RangeRequest::default()
         };
         let send = |channel, stamp: Stamp| {
-            let request = stamp.on(message.clone());
+            let mut request = stamp.on(message.clone());
+            if scan.min_revision > 0 {
+                let metadata = request.metadata_mut();
+                metadata.insert(MIN_REVISION, scan.min_revision.into());
+            }
             async move { kv(channel).range(request).await }
         };
         let answer = self.read(send).await?;

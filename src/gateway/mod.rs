@@ -20,7 +20,7 @@ use crate::{
     config::Limits,
     env::{Clock, task::timeout},
     machine::{Command, Page, Query, QueryError, Reader, Reply, Txn},
-    node::{Fate, Host, RequestError, Status},
+    node::{Behind, Fate, Host, RequestError, Status},
     types::{RequestId, Revision, ShardId, Term},
 };
 
@@ -43,8 +43,9 @@ pub struct Gateway {
 pub enum Consistency {
     /// It sees every write that was acknowledged before it began.
     Linearizable,
-    /// It sees what this node happens to have.
-    Stale,
+    /// It sees what this node has once its revision is at least this one: with 0 whatever it
+    /// happens to have, with the revision of a client's last write at least that write.
+    Stale(Revision),
 }
 
 /// A write that was done.
@@ -65,6 +66,8 @@ pub struct Read {
     pub revision: Revision,
     /// The node's term then.
     pub term: Term,
+    /// How old it may be, if it was allowed to be.
+    pub behind: Option<Behind>,
 }
 
 impl Gateway {
@@ -125,9 +128,13 @@ impl Gateway {
     ) -> Result<Read, RequestError> {
         check::query(&query, &self.limits)?;
         let deadline = self.deadline(patience);
-        let reader = match consistency {
-            Consistency::Stale => self.host.stale(SHARD)?,
-            Consistency::Linearizable => self.fresh(deadline).await?,
+        let (reader, behind) = match consistency {
+            Consistency::Stale(least) => {
+                let reader = self.at_least(least, deadline).await?;
+                // Asked before the read, which can only see more.
+                (reader, Some(self.host.behind(SHARD)?))
+            }
+            Consistency::Linearizable => (self.fresh(deadline).await?, None),
         };
         let (revision, page) = reader.query(&query).await.map_err(|error| match error {
             QueryError::BadRevision(refusal) => RequestError::Refused(refusal),
@@ -137,6 +144,7 @@ impl Gateway {
             page,
             revision,
             term: self.host.term(SHARD),
+            behind,
         })
     }
 
@@ -173,6 +181,21 @@ impl Gateway {
                 return Err(error);
             }
         }
+    }
+
+    /// This node's own state, once it has come to a revision.
+    async fn at_least(&self, least: Revision, deadline: u64) -> Result<Reader, RequestError> {
+        let reader = self.host.stale(SHARD)?;
+        if timeout(self.left(deadline), reader.reached(least))
+            .await
+            .is_ok()
+        {
+            return Ok(reader);
+        }
+        let revision = reader.revision();
+        Err(RequestError::Unavailable(format!(
+            "this node is at revision {revision}, and did not come to {least} in time"
+        )))
     }
 
     /// Lets one tick pass between two attempts. False if the deadline is too near.

@@ -58,6 +58,13 @@ impl Reader {
         self.view.borrow().revision
     }
 
+    /// Waits until [`Self::revision`] is at least this. For ever, if it never is.
+    pub async fn reached(&self, revision: Revision) {
+        let mut view = self.view.clone();
+        // An error means that the machine is gone; then what there is must do.
+        let _ = view.wait_for(|view| view.revision >= revision).await;
+    }
+
     /// How the storage engine does.
     pub fn stats(&self) -> lsm::Stats {
         self.db.stats()

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Failure, Fate, Identity, LogStore, Observer, RequestError, ShardStatus, StartError, Status,
+    Behind, Failure, Fate, Identity, LogStore, Observer, RequestError, ShardStatus, StartError,
+    Status,
     identity::{self, Claim},
     link::Link,
     replica::{Completion, Inputs},
@@ -76,6 +77,7 @@ pub struct Host {
 
 struct Inner {
     settings: Settings,
+    clock: Clock,
     failure: Failure,
     shards: BTreeMap<ShardId, Shard>,
     tasks: Mutex<Option<Tasks>>,
@@ -166,6 +168,7 @@ impl Host {
         Ok(Host {
             inner: Arc::new(Inner {
                 settings,
+                clock: world.clock.clone(),
                 failure,
                 shards,
                 tasks,
@@ -217,6 +220,12 @@ impl Host {
     /// Who reads this node's state machine as it is, however old.
     pub fn stale(&self, shard: ShardId) -> Result<machine::Reader, RequestError> {
         Ok(self.shard(shard)?.reader.clone())
+    }
+
+    /// How old what [`Self::stale`] reads may be.
+    pub fn behind(&self, shard: ShardId) -> Result<Behind, RequestError> {
+        let now_us = self.inner.clock.now_us();
+        Ok(self.shard(shard)?.board.behind(now_us))
     }
 
     /// The shard's term as this node knows it; 0 of a shard that it does not have.

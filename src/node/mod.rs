@@ -64,4 +64,4 @@ pub use host::{Host, Settings, World};
 pub use identity::{Identity, IdentityError};
 pub use log_store::{LogStore, LogStoreError};
 pub use observe::{Event, Observer};
-pub use status::{RaftStatus, ShardStatus, Status};
+pub use status::{Behind, RaftStatus, ShardStatus, Status};

@@ -222,7 +222,11 @@ impl Replica {
 
     fn step(&mut self, message: Message) {
         self.link.observe(Event::Received { message: &message });
+        let from = message.from;
         self.raft.step(message);
+        if self.raft.leader() == Some(from) {
+            self.board.heard(self.clock.now_us());
+        }
     }
 
     /// Does what the core asks for, until it asks for nothing more.

@@ -1,6 +1,9 @@
 //! How things stand, for those who ask from outside.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -58,10 +61,22 @@ pub struct RaftStatus {
     pub first: Index,
 }
 
+/// How old what a node reads without asking anybody may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Behind {
+    /// Entries that this node knows to be committed, and has not applied.
+    pub entries: u64,
+    /// Milliseconds since its leader spoke to it; 0 on the leader. None while it knows of none.
+    /// What was committed since then it may not know of.
+    pub leader_heard_ms: Option<u64>,
+}
+
 /// Where the replica loop leaves its status. The lock is held for a copy of a few words.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Board {
     latest: Arc<Mutex<RaftStatus>>,
+    /// When the leader was heard last, in microseconds of the node's clock.
+    heard_us: Arc<AtomicU64>,
 }
 
 impl Board {
@@ -71,6 +86,24 @@ impl Board {
 
     pub(super) fn read(&self) -> RaftStatus {
         *self.latest.lock()
+    }
+
+    /// The leader was heard.
+    pub(super) fn heard(&self, now_us: u64) {
+        self.heard_us.store(now_us, Ordering::Relaxed);
+    }
+
+    /// How old the node's state may be.
+    pub(super) fn behind(&self, now_us: u64) -> Behind {
+        let status = self.read();
+        let since_us = match status.role {
+            raft::RoleName::Leader => 0,
+            _ => now_us.saturating_sub(self.heard_us.load(Ordering::Relaxed)),
+        };
+        Behind {
+            entries: status.commit.saturating_sub(status.applied),
+            leader_heard_ms: status.leader.map(|_| since_us / 1_000),
+        }
     }
 }
 

@@ -310,6 +310,23 @@ async fn a_deadline_is_kept_and_an_unheard_write_is_not_called_done() {
         kv.range(stale).await.unwrap().into_inner().kvs[0].value,
         "v"
     );
+    let mut seen = Request::new(prefix("k", ""));
+    let metadata = seen.metadata_mut();
+    metadata.insert("sisyphus-min-revision", 2.into());
+    let seen = kv.range(seen).await.unwrap();
+    assert!(seen.metadata().contains_key("sisyphus-behind-entries"));
+    assert_eq!(seen.into_inner().kvs[0].value, "v");
+    let mut unseen = Request::new(prefix("k", ""));
+    unseen.set_timeout(Duration::from_millis(300));
+    let metadata = unseen.metadata_mut();
+    metadata.insert("sisyphus-min-revision", 9_000.into());
+    let status = kv.range(unseen).await.unwrap_err();
+    assert!(is_not_done(&status), "{status:?}");
+    let mut wrong = Request::new(prefix("k", ""));
+    let metadata = wrong.metadata_mut();
+    metadata.insert("sisyphus-min-revision", "soon".parse().unwrap());
+    let status = kv.range(wrong).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
 }
 
 #[tokio::test]

@@ -278,6 +278,36 @@ async fn until_ready_is(to: SocketAddr, ready: bool) {
 }
 
 #[tokio::test]
+async fn any_node_answers_from_a_revision_on_and_says_how_old_that_may_be() {
+    let scratch = Scratch::new();
+    let servers = three(&scratch).await;
+    for round in 1..=20_u8 {
+        let writer = servers[round as usize % 3].addresses().http;
+        let put = ask(writer, "PUT /v1/kv/k", &[], &[round]).await;
+        assert_eq!(put.status, 200, "{put:?}");
+        let revision = &put.headers["sisyphus-revision"];
+        for server in &servers {
+            let target = format!("/v1/kv/k?min_revision={revision}");
+            let got = get(server.addresses().http, &target).await;
+            assert_eq!((got.status, &got.body[..]), (200, &[round][..]), "{got:?}");
+            let told = |name: &str| got.headers[name].parse::<u64>().expect("a number");
+            assert!(told("sisyphus-leader-heard-ms") < 10_000, "{got:?}");
+            assert!(told("sisyphus-behind-entries") < 100, "{got:?}");
+        }
+    }
+    let to = servers[0].addresses().http;
+    let fresh = get(to, "/v1/kv/k").await;
+    assert!(!fresh.headers.contains_key("sisyphus-behind-entries"));
+    let hurry = ["sisyphus-timeout-ms: 300"];
+    let never = ask(to, "GET /v1/kv/k?min_revision=9000", &hurry, b"").await;
+    assert_eq!(never.status, 503, "{never:?}");
+    let why = never.json()["error"].to_string();
+    assert!(why.contains("did not come to 9000"), "{why}");
+    let both = get(to, "/v1/kv/k?min_revision=1&stale=false").await;
+    assert_eq!(both.status, 400, "{both:?}");
+}
+
+#[tokio::test]
 async fn a_node_without_a_quorum_is_alive_but_not_ready_and_says_not_done() {
     let scratch = Scratch::new();
     let mut servers = three(&scratch).await;

@@ -82,6 +82,9 @@ pub(super) struct GetArgs {
     /// Take what the endpoint has, which may be old, without asking the leader
     #[arg(long)]
     pub stale: bool,
+    /// The same, but wait until the endpoint has come to this revision
+    #[arg(long, value_name = "REVISION", conflicts_with = "stale")]
+    pub min_revision: Option<u64>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -43,7 +43,10 @@ fn standard_input() -> Result<Bytes, Failure> {
 
 pub(super) async fn get(mut client: Client, args: GetArgs, output: &Output) -> Ended {
     let key = bytes(args.key);
-    let got = client.get(key.clone(), args.stale).await?;
+    let got = match args.min_revision {
+        Some(least) => client.get_at_least(key.clone(), least).await?,
+        None => client.get(key.clone(), args.stale).await?,
+    };
     let Some(kv) = got.kv else {
         output.no(&json!({ "found": false, "revision": got.revision }))?;
         return Err(no_such_key(&key));

@@ -30,7 +30,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use identity::{CLIENT_ID, SEQUENCE};
+pub use identity::{BEHIND_ENTRIES, CLIENT_ID, LEADER_HEARD_MS, MIN_REVISION, SEQUENCE};
 pub use outcome::{is_not_done, not_done};
 pub use request::{Read, Transaction, delete_range, put, range, txn};
 pub use response::{Stamp, delete_range_response, put_response, range_response, txn_response};

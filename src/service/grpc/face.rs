@@ -8,7 +8,8 @@ use super::errors;
 use crate::{
     config::Limits,
     gateway::Gateway,
-    rpc::etcd::{CLIENT_ID, SEQUENCE, Stamp},
+    node::Behind,
+    rpc::etcd::{BEHIND_ENTRIES, CLIENT_ID, LEADER_HEARD_MS, MIN_REVISION, SEQUENCE, Stamp},
     service::request_id,
     types::{NodeId, RequestId, Revision, Term},
 };
@@ -84,6 +85,27 @@ pub(super) fn identity(metadata: &MetadataMap) -> Result<Option<RequestId>, Stat
         None => None,
     };
     request_id(text(CLIENT_ID), text(SEQUENCE)).map_err(|reason| errors::invalid(&reason))
+}
+
+/// The least revision that an answer must be of, if the request names one.
+pub(super) fn min_revision(metadata: &MetadataMap) -> Result<Option<Revision>, Status> {
+    let Some(value) = metadata.get(MIN_REVISION) else {
+        return Ok(None);
+    };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    let reason = || errors::invalid(&format!("{MIN_REVISION} must be a whole number"));
+    number.map(Some).ok_or_else(reason)
+}
+
+/// Says how old an answer may be that was allowed to be.
+pub(super) fn tell_age(metadata: &mut MetadataMap, behind: Option<Behind>) {
+    let Some(behind) = behind else {
+        return;
+    };
+    metadata.insert(BEHIND_ENTRIES, behind.entries.into());
+    if let Some(ms) = behind.leader_heard_ms {
+        metadata.insert(LEADER_HEARD_MS, ms.into());
+    }
 }
 
 /// The value of a `grpc-timeout` header: up to 8 digits and a unit. None if it is not one.

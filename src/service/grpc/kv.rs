@@ -2,7 +2,10 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Face, errors, face::identity};
+use super::{
+    Face, errors,
+    face::{identity, min_revision, tell_age},
+};
 use crate::{
     gateway::{Consistency, Written},
     machine::Txn,
@@ -53,10 +56,11 @@ impl Kv for KvService {
         request: Request<RangeRequest>,
     ) -> Result<Response<RangeResponse>, Status> {
         let timeout = self.face.timeout(request.metadata());
+        let least = min_revision(request.metadata())?;
         let read = etcd::range(request.into_inner()).map_err(errors::of_unfit)?;
-        let consistency = match read.stale {
-            true => Consistency::Stale,
-            false => Consistency::Linearizable,
+        let consistency = match least {
+            None if !read.stale => Consistency::Linearizable,
+            _ => Consistency::Stale(least.unwrap_or(0)),
         };
         let answer = self
             .face
@@ -65,8 +69,11 @@ impl Kv for KvService {
             .await;
         let answer = answer.map_err(errors::of_request)?;
         let stamp = self.face.stamp(answer.revision, answer.term);
+        let behind = answer.behind;
         let response = etcd::range_response(stamp, &read.shape, answer.page);
-        Ok(Response::new(response.map_err(errors::of_unfit)?))
+        let mut response = Response::new(response.map_err(errors::of_unfit)?);
+        tell_age(response.metadata_mut(), behind);
+        Ok(response)
     }
 
     async fn put(&self, mut request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {

@@ -17,6 +17,8 @@ use super::{
 use crate::{
     gateway::Written,
     machine::{KeyRange, KeyValue, Op, OpResult, RangeEnd, Txn},
+    node::Behind,
+    rpc::etcd::{BEHIND_ENTRIES, LEADER_HEARD_MS},
     types::Revision,
 };
 
@@ -40,10 +42,21 @@ pub(super) async fn get(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
         Ok(kv) => value(kv),
         Err(problem) => problem.into_response(),
     };
-    response
-        .headers_mut()
-        .insert(REVISION, read.revision.into());
+    let headers = response.headers_mut();
+    headers.insert(REVISION, read.revision.into());
+    tell_age(headers, read.behind);
     Ok(response)
+}
+
+/// Says how old an answer may be that was allowed to be.
+pub(super) fn tell_age(headers: &mut HeaderMap, behind: Option<Behind>) {
+    let Some(behind) = behind else {
+        return;
+    };
+    headers.insert(BEHIND_ENTRIES, behind.entries.into());
+    if let Some(ms) = behind.leader_heard_ms {
+        headers.insert(LEADER_HEARD_MS, ms.into());
+    }
 }
 
 pub(super) async fn put(

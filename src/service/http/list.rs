@@ -14,7 +14,7 @@ use super::{
     App,
     bytes::describe,
     error::Answer,
-    kv::REVISION,
+    kv::{REVISION, tell_age},
     request::{Params, timeout},
 };
 use crate::{
@@ -65,7 +65,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -
     };
     // The first page decides on the revision, and on the status of the answer.
     let first = listing.read().await?;
-    let revision = first.revision;
+    let (revision, behind) = (first.revision, first.behind);
     let (chunks, body) = channel::<Chunk>(PAGES_AHEAD);
     spawn(listing.send(first, chunks));
     let mut response = Response::new(Body::from_stream(ReceiverStream::new(body)));
@@ -75,6 +75,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -
         "application/x-ndjson".parse().expect("a constant"),
     );
     headers.insert(REVISION, revision.into());
+    tell_age(headers, behind);
     Ok(response)
 }
 
@@ -86,7 +87,7 @@ impl Listing {
             .read(self.query.clone(), self.consistency, self.timeout)
             .await?;
         // From here on this revision is read, which this node has: it need not be asked for again.
-        self.consistency = Consistency::Stale;
+        self.consistency = Consistency::Stale(read.revision);
         if self.query.revision == 0 {
             self.query.revision = read.revision;
         }

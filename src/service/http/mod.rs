@@ -14,8 +14,9 @@
 //! still at revision 7, `If-Match: *` only if it exists, `If-None-Match: *` only if it does not; else
 //! the answer is 412 and the store is unchanged. It is compare-and-set, done by the state machine.
 //!
-//! `stale=true` reads what this node has; `sisyphus-revision` in every answer says of which revision
-//! that is. `sisyphus-timeout-ms` bounds a request; `sisyphus-client-id` and `sisyphus-sequence` make
+//! `stale=true` reads what this node has, `min_revision=7` does so as soon as that is of revision 7 or
+//! a later one; `sisyphus-revision` in every answer says of which it is, `sisyphus-behind-entries` and
+//! `sisyphus-leader-heard-ms` how old it may be. `sisyphus-timeout-ms` bounds a request; `sisyphus-client-id` and `sisyphus-sequence` make
 //! a write happen once however often it is sent.
 //!
 //! An error is `{"error": …, "outcome": "not done" | "unknown"}`; 503 is certainly not done, 500 and

@@ -60,9 +60,13 @@ impl Params {
 
     /// How fresh the answer must be.
     pub(super) fn consistency(&self) -> Answer<Consistency> {
+        let least = self.number("min_revision")?;
         match self.get("stale").map(|value| &value[..]) {
-            None | Some(b"false") => Ok(Consistency::Linearizable),
-            Some(b"true" | b"") => Ok(Consistency::Stale),
+            None | Some(b"false") if least == 0 => Ok(Consistency::Linearizable),
+            None | Some(b"true" | b"") => Ok(Consistency::Stale(least)),
+            Some(b"false") => Err(Problem::bad_request(
+                "min_revision reads what this node has: leave stale=false out, or min_revision",
+            )),
             Some(_) => Err(Problem::bad_request("stale must be true or false")),
         }
     }
