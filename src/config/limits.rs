@@ -30,6 +30,8 @@ pub struct Limits {
     pub log_entries_kept: u64,
     /// Entries and bytes of one append message, and of one batch for the applier.
     pub append_bytes_max: usize,
+    /// Entries under way to one follower, in bytes; a single larger entry still travels alone.
+    pub inflight_bytes_max: usize,
     /// Proposals that a leader holds uncommitted, in bytes, before it refuses more.
     pub uncommitted_bytes_max: usize,
     /// How long a request may take, in milliseconds, if the client does not say.
@@ -50,6 +52,7 @@ impl Default for Limits {
             segment_bytes: 64 << 20,
             log_entries_kept: 10_000,
             append_bytes_max: 1 << 20,
+            inflight_bytes_max: 16 << 20,
             uncommitted_bytes_max: 64 << 20,
             request_timeout_ms: 5_000,
         }
@@ -67,6 +70,7 @@ impl Limits {
             segment_bytes: 8 << 10,
             log_entries_kept: 20,
             append_bytes_max: 2 << 10,
+            inflight_bytes_max: 8 << 10,
             uncommitted_bytes_max: 64 << 10,
             ..Limits::default()
         }
@@ -78,7 +82,7 @@ type Bound = (&'static str, fn(&Limits) -> u64, u64, u64, &'static str);
 
 /// The range of every limit. The upper ends are where a number is surely a slip of the pen or
 /// where a bound elsewhere (a message between peers) would be crossed.
-const BOUNDS: [Bound; 13] = [
+const BOUNDS: [Bound; 14] = [
     (
         "key_bytes_max",
         |l| l.key_bytes_max as u64,
@@ -149,6 +153,13 @@ const BOUNDS: [Bound; 13] = [
         1 << 10,
         32 << 20,
         "bytes of a message",
+    ),
+    (
+        "inflight_bytes_max",
+        |l| l.inflight_bytes_max as u64,
+        1 << 10,
+        4 << 30,
+        "bytes of memory",
     ),
     (
         "uncommitted_bytes_max",

@@ -324,7 +324,9 @@ impl Replica {
 
     /// Lets others see how things stand, and sends on what waited for a change of leader.
     fn publish(&mut self) {
-        let (term, leader) = (self.raft.term(), self.raft.leader());
+        let term = self.raft.term();
+        // While leadership is handed over nobody takes commands: they wait for whoever leads next.
+        let leader = self.raft.leader().filter(|_| !self.raft.is_handing_over());
         self.board.publish(RaftStatus::of(&self.raft));
         if !self.forwards.route_changed((term, leader)) {
             return;

@@ -125,6 +125,8 @@ impl ReplicaParts<'_> {
             election_ticks: limits.election_ticks,
             append_bytes_max: limits.append_bytes_max,
             inflight_max: INFLIGHT_MAX,
+            inflight_bytes_max: limits.inflight_bytes_max,
+            priority: raft::PRIORITY_MAX,
             uncommitted_bytes_max: limits.uncommitted_bytes_max,
         }
     }

@@ -38,7 +38,7 @@ impl PreCandidate {
             .membership()
             .agree(|id| self.supporters.contains(&id))
         {
-            Turn::Stand
+            Turn::Stand { called: false }
         } else {
             Turn::Stay
         }
@@ -46,14 +46,22 @@ impl PreCandidate {
 }
 
 /// Stands for election in its term (§5.2).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Candidate {
     /// Those who voted for this replica; itself once that vote is durable. Nobody is asked before:
     /// a request says that this replica has voted, and nobody else may get that vote after a crash.
     voters: BTreeSet<NodeId>,
+    /// Whether the leader told it to stand.
+    called: bool,
 }
 
 impl Candidate {
+    /// One that has nobody's vote yet.
+    pub fn new(called: bool) -> Self {
+        let voters = BTreeSet::new();
+        Candidate { voters, called }
+    }
+
     /// Whether the others have been asked, which is when its own vote became durable.
     pub fn has_asked(&self) -> bool {
         !self.voters.is_empty()
@@ -65,7 +73,8 @@ impl Candidate {
             return Turn::Stay;
         }
         let last = shared.log.last();
-        shared.broadcast_in(shared.term, &Body::Vote { last });
+        let called = self.called;
+        shared.broadcast_in(shared.term, &Body::Vote { last, called });
         // The time that the disk took is not the voters' fault.
         shared.restart_timer();
         self.voters.insert(shared.id());

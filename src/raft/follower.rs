@@ -128,7 +128,15 @@ impl Follower {
         self.verified = self.verified.max(known);
         shared.commit_to(known);
         let last = shared.disk.durable();
-        shared.send(from, Body::HeartbeatReply { round, last });
+        let priority = shared.config.priority;
+        shared.send(
+            from,
+            Body::HeartbeatReply {
+                round,
+                last,
+                priority,
+            },
+        );
     }
 
     fn append(

@@ -5,15 +5,25 @@ use std::collections::BTreeMap;
 use super::log::weight;
 use super::progress::{Due, Progress};
 use super::reads::{Read, Reads};
+use super::reconfigure::Round;
+use super::role::Turn;
 use super::shared::Shared;
 use super::status::PeerStatus;
+use super::transfer::Transfer;
 use super::{Body, Entry, Payload, ProposeError};
 use crate::types::{Index, LogPosition, NodeId};
 
 /// The leader of its term.
 #[derive(Debug)]
 pub(super) struct Leader {
-    peers: BTreeMap<NodeId, Progress>,
+    /// All other members, and for a while those that were.
+    pub peers: BTreeMap<NodeId, Progress>,
+    /// Where each learner stands that is to become a voter.
+    pub rounds: BTreeMap<NodeId, Round>,
+    /// Ticks since the membership in force was committed: how long those who left were told so.
+    pub farewell_ticks: u32,
+    /// The transfer of leadership under way.
+    pub transfer: Option<Transfer>,
     /// The index of the no-op that began the term.
     term_start: Index,
     /// The last heartbeat round.
@@ -33,6 +43,9 @@ impl Leader {
         let progress = |id| (id, Progress::new(next));
         let mut leader = Leader {
             peers: others.into_iter().map(progress).collect(),
+            rounds: BTreeMap::new(),
+            farewell_ticks: 0,
+            transfer: None,
             term_start: next,
             round: 0,
             quiet: 0,
@@ -49,6 +62,9 @@ impl Leader {
         payload: Payload,
     ) -> Result<LogPosition, ProposeError> {
         assert!(!payload.data().is_empty(), "only the no-op is empty");
+        if self.is_handing_over() {
+            return Err(ProposeError::NotLeader { leader: None });
+        }
         let waiting = shared.log.bytes_between(shared.applied, Index::MAX);
         let limit = shared.config.uncommitted_bytes_max as u64;
         if waiting > 0 && waiting + weight(&payload) > limit {
@@ -57,7 +73,8 @@ impl Leader {
         Ok(self.append(shared, payload))
     }
 
-    fn append(&mut self, shared: &mut Shared, payload: Payload) -> LogPosition {
+    /// Puts an entry at the end of the log.
+    pub fn append(&mut self, shared: &mut Shared, payload: Payload) -> LogPosition {
         let at = LogPosition {
             term: shared.term,
             index: shared.log.last().index + 1,
@@ -66,37 +83,42 @@ impl Leader {
         at
     }
 
-    /// One step of time. False when a quorum has not been heard for an election timeout: this
-    /// replica may have been replaced without knowing, and stops making clients wait for it.
-    pub fn tick(&mut self, shared: &mut Shared) -> bool {
+    /// One step of time. Ends the leadership when a quorum has not been heard for an election
+    /// timeout: this replica may have been replaced without knowing, and stops making clients wait
+    /// for it.
+    pub fn tick(&mut self, shared: &mut Shared) -> Turn {
         self.quiet += 1;
         if self.quiet >= shared.config.heartbeat_ticks {
             self.quiet = 0;
             self.peers.values_mut().for_each(Progress::note_unanswered);
+            self.call_again();
             self.begin_round(shared);
         }
+        self.tick_members(shared);
         shared.elapsed += 1;
-        if shared.elapsed < shared.config.election_ticks {
-            return true;
+        if shared.elapsed >= shared.config.election_ticks {
+            shared.elapsed = 0;
+            if !self.has_quorum(shared) {
+                return shared.resignation();
+            }
         }
-        shared.elapsed = 0;
-        self.has_quorum(shared)
+        self.tick_transfer(shared)
     }
 
     fn has_quorum(&mut self, shared: &Shared) -> bool {
         let own = shared.id();
-        let mut heard = BTreeMap::new();
-        for (id, peer) in &mut self.peers {
-            heard.insert(*id, peer.take_active());
-        }
-        shared.membership().agree(|id| id == own || heard[&id])
+        let peers = &self.peers;
+        let heard = |id| id == own || peers.get(&id).is_some_and(Progress::is_active);
+        let has_quorum = shared.membership().agree(heard);
+        self.peers.values_mut().for_each(Progress::begin_watch);
+        has_quorum
     }
 
     /// Sends a heartbeat to all; reads that wait may be answered when a quorum has answered it.
     fn begin_round(&mut self, shared: &mut Shared) {
         self.round += 1;
         let round = self.round;
-        if self.may_read(shared) {
+        if self.knows_commit(shared) {
             self.reads.begin(round, shared.commit);
         }
         for (id, peer) in &mut self.peers {
@@ -108,15 +130,15 @@ impl Leader {
     }
 
     /// Takes a message of its term.
-    pub fn step(&mut self, shared: &mut Shared, from: NodeId, body: Body) {
+    pub fn step(&mut self, shared: &mut Shared, from: NodeId, body: Body) -> Turn {
         let Some(peer) = self.peers.get_mut(&from) else {
-            return;
+            return Turn::Stay;
         };
         match body {
             Body::AppendAccepted { matched } if matched <= shared.log.last().index => {
                 peer.heard();
                 peer.accepted(matched);
-                self.advance_commit(shared);
+                return self.advance_commit(shared);
             }
             Body::AppendRejected { prev, hint } => {
                 peer.heard();
@@ -124,8 +146,13 @@ impl Leader {
                 let agreed = shared.log.newest_at_most(hint.index, hint.term);
                 peer.rejected(prev, agreed.index.min(hint.index));
             }
-            Body::HeartbeatReply { round, last } if round <= self.round => {
+            Body::HeartbeatReply {
+                round,
+                last,
+                priority,
+            } if round <= self.round => {
                 peer.answered(round, last);
+                peer.wishes(priority);
                 self.confirm_reads(shared);
             }
             Body::ReadIndex { id } => {
@@ -134,6 +161,7 @@ impl Leader {
             }
             _ => {}
         }
+        Turn::Stay
     }
 
     /// Lets a read of this replica wait for its confirmation.
@@ -145,15 +173,16 @@ impl Leader {
     }
 
     /// Before its term's first commit a leader does not know how far its predecessors committed.
-    fn may_read(&self, shared: &Shared) -> bool {
+    pub fn knows_commit(&self, shared: &Shared) -> bool {
         shared.commit >= self.term_start
     }
 
     fn confirm_reads(&mut self, shared: &mut Shared) {
         let (own, round) = (shared.id(), self.round);
         let peers = &self.peers;
-        let confirmed = |id| {
-            if id == own { round } else { peers[&id].round() }
+        let confirmed = |id| match id == own {
+            true => round,
+            false => peers.get(&id).map_or(0, Progress::round),
         };
         let reached = shared.membership().reached(confirmed);
         let (index, reads) = self.reads.confirm(reached);
@@ -168,31 +197,31 @@ impl Leader {
 
     /// Commits what a quorum holds durably, itself counted like any other, if it is of this term:
     /// an older entry that a quorum holds can still be overwritten (§5.4.2, figure 8).
-    pub fn advance_commit(&mut self, shared: &mut Shared) {
+    pub fn advance_commit(&mut self, shared: &mut Shared) -> Turn {
         let (own, durable) = (shared.id(), shared.disk.durable());
         let peers = &self.peers;
-        let matched = |id| {
-            if id == own {
-                durable
-            } else {
-                peers[&id].matched()
-            }
+        let matched = |id| match id == own {
+            true => durable,
+            false => peers.get(&id).map_or(0, Progress::matched),
         };
         let reached = shared.membership().reached(matched);
         if reached > shared.commit && shared.log.term_at(reached) == Some(shared.term) {
             shared.commit_to(reached);
+            return self.settle_membership(shared);
         }
+        Turn::Stay
     }
 
     /// Sends every peer what it may be sent. What was proposed since the last time travels together.
     pub fn replicate(&mut self, shared: &mut Shared) {
-        if self.reads.want_round() && self.may_read(shared) {
+        if self.reads.want_round() && self.knows_commit(shared) {
             self.begin_round(shared);
         }
         for (id, peer) in &mut self.peers {
             send_due(shared, *id, peer);
             tell_commit(shared, *id, peer);
         }
+        self.call_successor(shared);
     }
 
     /// The transfer of a snapshot to `peer` ended.
@@ -218,7 +247,7 @@ impl Leader {
 fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
     loop {
         let (base, last) = (shared.log.base().index, shared.log.last().index);
-        match peer.due(base + 1, last, shared.config.inflight_max) {
+        match peer.due(base + 1, last, shared.config.window_max()) {
             Due::Nothing => return,
             Due::Snapshot => {
                 peer.await_snapshot(base);
@@ -227,24 +256,26 @@ fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
             Due::Question => {
                 let prev = peer.next() - 1;
                 send_append(shared, id, peer, prev, Vec::new());
-                peer.sent(0);
+                peer.sent(0, 0);
             }
-            Due::Append => {
-                let bytes_max = shared.config.append_bytes_max;
-                let entries = shared.log.slice(peer.next(), last, bytes_max);
+            Due::Append(room) => {
+                let bytes_max = room.min(shared.config.append_bytes_max as u64);
+                let entries = shared.log.slice(peer.next(), last, bytes_max as usize);
                 let (prev, count) = (peer.next() - 1, entries.len());
+                let bytes = shared.log.bytes_between(prev, prev + count as u64);
                 send_append(shared, id, peer, prev, entries);
-                peer.sent(count);
+                peer.sent(count, bytes);
             }
         }
     }
 }
 
 /// Lets a peer know of a commit that no append carried, before the next heartbeat: reads wait for it.
+/// One whose window is full does not keep up, and has to wait for that heartbeat.
 fn tell_commit(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
     let matched = peer.matched();
     let news = peer.is_news(matched.min(shared.commit));
-    if news && peer.is_streaming() && matched >= shared.log.base().index {
+    if news && peer.is_streaming(shared.config.window_max()) && matched >= shared.log.base().index {
         send_append(shared, id, peer, matched, Vec::new());
     }
 }

@@ -69,6 +69,13 @@ impl Log {
         last.map_or(&self.base.membership, |(_, membership)| membership)
     }
 
+    /// The index of the entry that brought the membership in force; that of the base if it was
+    /// before.
+    pub fn membership_index(&self) -> Index {
+        let last = self.memberships.back();
+        last.map_or(self.base.at.index, |(index, _)| *index)
+    }
+
     /// What a log would begin with that held the entries after `index` alone, if this log has it.
     pub fn base_at(&self, index: Index) -> Option<Base> {
         let term = self.term_at(index)?;

@@ -93,6 +93,9 @@ pub enum Body {
     Vote {
         /// The candidate's last entry (§5.4.1).
         last: LogPosition,
+        /// The candidate stands because its leader told it to, so contact with that leader is no
+        /// reason to refuse (thesis §4.2.3).
+        called: bool,
     },
     /// The answer to a vote request.
     VoteReply {
@@ -134,7 +137,11 @@ pub enum Body {
         round: u64,
         /// The follower's last durable entry's index, so that a lost append is noticed.
         last: Index,
+        /// The follower's priority, for the choice of a successor.
+        priority: u8,
     },
+    /// "Stand for election now": the leader hands over (thesis §3.10).
+    TimeoutNow,
     /// A follower asks for a read index (thesis §6.4).
     ReadIndex {
         /// Drawn by the asking replica, so that it never meets an old answer to another question.

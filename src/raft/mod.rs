@@ -92,8 +92,8 @@
 //!   but its state machine, and so its clients, wait for it.
 
 mod candidate;
+mod change;
 mod config;
-
 mod election;
 mod follower;
 mod leader;
@@ -105,13 +105,16 @@ mod progress;
 mod quorum;
 mod reads;
 mod ready;
+mod reconfigure;
 mod replica;
 mod role;
 mod shared;
 mod status;
 mod step;
+mod transfer;
 
-pub use config::{Config, NotLeader, ProposeError};
+pub use change::Change;
+pub use config::{Config, MembershipError, NotLeader, PRIORITY_MAX, ProposeError, TransferError};
 pub use membership::{Aim, MEMBERS_MAX, Membership, NewMembership};
 pub use message::{Body, Entry, Message, Payload};
 pub use ready::{Base, HardState, Persist, Ready, Restored, Room};

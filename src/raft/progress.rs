@@ -41,6 +41,8 @@ pub(super) struct Progress {
     overdue: bool,
     /// Whether it was heard since the last check of the quorum.
     active: bool,
+    /// Its priority, as it said last.
+    priority: u8,
     pace: Pace,
 }
 
@@ -48,13 +50,57 @@ pub(super) struct Progress {
 enum Pace {
     Probe(Probe),
     Replicate {
-        /// The last index of each append with entries that is under way.
-        window: VecDeque<Index>,
+        /// The appends with entries that are under way.
+        window: Window,
         /// It is to be asked where it stands.
         ask: bool,
     },
     /// A snapshot that reaches at least this far is on its way.
     Snapshot(Index),
+}
+
+/// The appends with entries that are under way to a peer.
+#[derive(Debug, Default)]
+struct Window {
+    /// The last index of each, and what its entries weigh.
+    appends: VecDeque<(Index, u64)>,
+    /// What all of them weigh.
+    bytes: u64,
+}
+
+/// How much may be under way to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WindowMax {
+    /// Appends with entries.
+    pub appends: usize,
+    /// Bytes of their entries.
+    pub bytes: u64,
+}
+
+impl Window {
+    /// The bytes that may still be sent; none if nothing may.
+    fn room(&self, max: WindowMax) -> Option<u64> {
+        let left = max.bytes.saturating_sub(self.bytes);
+        let has_room = self.appends.is_empty() || (self.appends.len() < max.appends && left > 0);
+        has_room.then_some(left)
+    }
+
+    /// The end of the oldest append.
+    fn front(&self) -> Option<Index> {
+        self.appends.front().map(|(end, _)| *end)
+    }
+
+    fn push(&mut self, end: Index, bytes: u64) {
+        self.appends.push_back((end, bytes));
+        self.bytes += bytes;
+    }
+
+    /// Everything up to `matched` has arrived.
+    fn answered(&mut self, matched: Index) {
+        while let Some((_, bytes)) = self.appends.pop_front_if(|(end, _)| *end <= matched) {
+            self.bytes -= bytes;
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +118,8 @@ enum Probe {
 pub(super) enum Due {
     /// Nothing.
     Nothing,
-    /// An append of the entries from `next` on, if there are any.
-    Append,
+    /// An append of the entries from `next` on, if there are any, of at most this many bytes.
+    Append(u64),
     /// An append without entries.
     Question,
     /// A snapshot: the log no longer holds what it needs.
@@ -91,6 +137,7 @@ impl Progress {
             unanswered_then: None,
             overdue: false,
             active: true,
+            priority: 0,
             pace: Pace::Probe(Probe::Fresh),
         }
     }
@@ -115,43 +162,58 @@ impl Progress {
         self.active = true;
     }
 
-    /// Whether the peer was heard since this was last asked.
-    pub fn take_active(&mut self) -> bool {
-        std::mem::take(&mut self.active)
+    /// Whether the peer was heard since the watch began.
+    pub fn is_active(&self) -> bool {
+        self.active
     }
 
-    /// Whether the peer takes appends as they come.
-    pub fn is_streaming(&self) -> bool {
-        matches!(self.pace, Pace::Replicate { .. })
+    /// Begins to watch whether the peer is heard.
+    pub fn begin_watch(&mut self) {
+        self.active = false;
+    }
+
+    /// How willingly the peer would lead, as far as it has said.
+    pub fn priority(&self) -> u8 {
+        self.priority
+    }
+
+    /// The peer says how willingly it would lead.
+    pub fn wishes(&mut self, priority: u8) {
+        self.priority = priority;
+    }
+
+    /// Whether the peer takes appends as they come, and keeps up with them.
+    pub fn is_streaming(&self, max: WindowMax) -> bool {
+        matches!(&self.pace, Pace::Replicate { window, .. } if window.room(max).is_some())
     }
 
     /// What to send, given the first and the last entry of the log and the window.
-    pub fn due(&self, first: Index, last: Index, inflight_max: usize) -> Due {
+    pub fn due(&self, first: Index, last: Index, max: WindowMax) -> Due {
         let due = match &self.pace {
-            Pace::Probe(Probe::Fresh) => Due::Append,
+            Pace::Probe(Probe::Fresh) => Due::Append(max.bytes),
             Pace::Probe(Probe::Overdue) | Pace::Replicate { ask: true, .. } => Due::Question,
-            Pace::Replicate { window, .. } if self.next <= last && window.len() < inflight_max => {
-                Due::Append
+            Pace::Replicate { window, .. } if self.next <= last => {
+                window.room(max).map_or(Due::Nothing, Due::Append)
             }
             _ => Due::Nothing,
         };
         match due {
-            Due::Append | Due::Question if self.next >= first => due,
+            Due::Append(_) | Due::Question if self.next >= first => due,
             // A snapshot is work: only for a peer that is there to take it.
-            Due::Append | Due::Question if self.active => Due::Snapshot,
+            Due::Append(_) | Due::Question if self.active => Due::Snapshot,
             _ => Due::Nothing,
         }
     }
 
-    /// An append with `count` entries from `next` on, or without any, was sent.
-    pub fn sent(&mut self, count: usize) {
+    /// An append with `count` entries from `next` on that weigh `bytes`, or without any, was sent.
+    pub fn sent(&mut self, count: usize, bytes: u64) {
         match &mut self.pace {
             Pace::Probe(probe) => *probe = Probe::Asked,
             Pace::Replicate { window, ask } => {
                 *ask = false;
                 if count > 0 {
                     self.next += count as u64;
-                    window.push_back(self.next - 1);
+                    window.push(self.next - 1, bytes);
                 }
             }
             Pace::Snapshot(_) => unreachable!("nothing is sent beside a snapshot"),
@@ -178,18 +240,14 @@ impl Progress {
         self.matched = self.matched.max(matched);
         self.next = self.next.max(self.matched + 1);
         match &mut self.pace {
-            Pace::Replicate { window, .. } => {
-                while window.front().is_some_and(|end| *end <= self.matched) {
-                    window.pop_front();
-                }
-            }
+            Pace::Replicate { window, .. } => window.answered(self.matched),
             // Not the answer that is waited for: that one will reach further.
             Pace::Snapshot(awaited) if self.matched < *awaited => {}
             Pace::Probe(_) if self.matched < self.next - 1 => {}
             Pace::Snapshot(_) | Pace::Probe(_) => {
                 self.next = self.matched + 1;
                 self.pace = Pace::Replicate {
-                    window: VecDeque::new(),
+                    window: Window::default(),
                     ask: false,
                 };
             }
@@ -229,7 +287,7 @@ impl Progress {
         match &mut self.pace {
             Pace::Probe(probe) if overdue => *probe = Probe::Overdue,
             Pace::Replicate { window, ask } => {
-                *ask |= overdue || window.front().is_some_and(|end| *end <= last);
+                *ask |= overdue || window.front().is_some_and(|end| end <= last);
             }
             _ => {}
         }
@@ -239,7 +297,7 @@ impl Progress {
     fn unanswered(&self) -> Option<Index> {
         match &self.pace {
             Pace::Probe(Probe::Asked) => Some(self.next),
-            Pace::Replicate { window, .. } => window.front().copied(),
+            Pace::Replicate { window, .. } => window.front(),
             _ => None,
         }
     }

@@ -8,8 +8,8 @@ use super::follower::Follower;
 use super::role::{Role, Turn};
 use super::shared::Shared;
 use super::{
-    Base, Config, Entry, Membership, NotLeader, Payload, ProposeError, Ready, Restored, Room,
-    Status,
+    Base, Change, Config, Entry, Membership, MembershipError, NotLeader, Payload, ProposeError,
+    Ready, Restored, Room, Status, TransferError,
 };
 use crate::rng::Rng;
 use crate::types::{Index, LogPosition, NodeId, Term};
@@ -35,14 +35,7 @@ impl Raft {
     pub fn tick(&mut self) {
         let shared = &mut self.shared;
         let turn = match &mut self.role {
-            Role::Leader(leader) => {
-                if leader.tick(shared) {
-                    Turn::Stay
-                } else {
-                    let (term, leader) = (shared.term, None);
-                    Turn::Follow { term, leader }
-                }
-            }
+            Role::Leader(leader) => leader.tick(shared),
             // While its own vote is on the way to the disk nobody has had a chance to answer.
             Role::Candidate(candidate) if !candidate.has_asked() => Turn::Stay,
             _ => {
@@ -73,6 +66,38 @@ impl Raft {
             Role::Leader(role) => role.propose(&mut self.shared, Payload::Command(data)),
             _ => Err(ProposeError::NotLeader { leader }),
         }
+    }
+
+    /// Begins a change of who takes part (thesis §4); all of `changes` happen or none. The
+    /// membership is in force as soon as this returns; it is decided once `Ready::apply` brings its
+    /// entry back at this very position, with `context` for the state machine, and if voters changed
+    /// by more than one, a second one follows by itself, without a context, which ends the change.
+    pub fn propose_membership(
+        &mut self,
+        changes: &[Change],
+        context: Bytes,
+    ) -> Result<LogPosition, MembershipError> {
+        let leader = self.leader();
+        match &mut self.role {
+            Role::Leader(role) => role.reconfigure(&mut self.shared, changes, context),
+            _ => Err(MembershipError::NotLeader { leader }),
+        }
+    }
+
+    /// Begins to hand leadership over (thesis §3.10) to this voter, or to the one that suits best,
+    /// and says to whom. Meanwhile no commands are taken; if it has not come to an election within
+    /// an election timeout, they are again.
+    pub fn transfer_leadership(&mut self, to: Option<NodeId>) -> Result<NodeId, TransferError> {
+        let leader = self.leader();
+        match &mut self.role {
+            Role::Leader(role) => role.hand_over(&self.shared, to),
+            _ => Err(TransferError::NotLeader { leader }),
+        }
+    }
+
+    /// Whether this replica leads and takes no commands because it is handing over.
+    pub fn is_handing_over(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if leader.is_handing_over())
     }
 
     /// Asks at which applied index a linearizable read that begins now may be served. The answer is
@@ -115,10 +140,7 @@ impl Raft {
             }
             Role::PreCandidate(_) => Turn::Stay,
             Role::Candidate(candidate) => candidate.persisted(&mut self.shared),
-            Role::Leader(leader) => {
-                leader.advance_commit(&mut self.shared);
-                Turn::Stay
-            }
+            Role::Leader(leader) => leader.advance_commit(&mut self.shared),
         };
         self.turn(turn);
     }

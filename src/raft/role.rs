@@ -26,8 +26,8 @@ pub(super) enum Turn {
     Follow { term: Term, leader: Option<NodeId> },
     /// Ask whether an election would be won.
     AskAround,
-    /// Begin a term and stand for election in it.
-    Stand,
+    /// Begin a term and stand for election in it; `called` to by the leader, or after asking around.
+    Stand { called: bool },
     /// Lead the term that was stood for.
     Lead,
 }
@@ -74,11 +74,12 @@ impl Raft {
                 self.become_role(Role::PreCandidate(asking));
                 self.turn(next);
             }
-            Turn::Stand => {
-                assert_eq!(from, RoleName::PreCandidate, "nobody stands unasked");
+            Turn::Stand { called } => {
+                let asked = from == RoleName::PreCandidate;
+                assert!(called || asked, "nobody stands unasked");
                 self.shared.enter_term(self.shared.term + 1);
                 self.shared.vote = Some(self.shared.id());
-                self.become_role(Role::Candidate(Candidate::default()));
+                self.become_role(Role::Candidate(Candidate::new(called)));
             }
             Turn::Lead => {
                 assert_eq!(from, RoleName::Candidate, "nobody leads unelected");
@@ -106,10 +107,15 @@ impl Raft {
             }
             Role::PreCandidate(role) => role.step(shared, from, &body),
             Role::Candidate(role) => role.step(shared, from, &body),
-            Role::Leader(role) => {
-                role.step(shared, from, body);
-                Turn::Stay
-            }
+            Role::Leader(role) => role.step(shared, from, body),
+        }
+    }
+
+    /// The leader hands over to this replica, which stands without asking around: unless it knows
+    /// by now that it does not vote.
+    pub(super) fn stand_at_once(&mut self) {
+        if matches!(self.role, Role::Follower(_)) && self.shared.votes() {
+            self.turn(Turn::Stand { called: true });
         }
     }
 }

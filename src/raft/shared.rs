@@ -2,7 +2,10 @@
 
 use super::log::Log;
 use super::persist::Disk;
-use super::{Base, Body, Config, Entry, HardState, Membership, Message, Ready, Restored};
+use super::role::Turn;
+use super::{
+    Base, Body, Config, Entry, HardState, Membership, Message, PRIORITY_MAX, Ready, Restored,
+};
 use crate::rng::Rng;
 use crate::types::{Index, NodeId, Term};
 
@@ -82,6 +85,17 @@ impl Shared {
         self.membership().is_voter(self.id())
     }
 
+    /// Whether the membership in force is committed.
+    pub fn is_settled(&self) -> bool {
+        self.commit >= self.log.membership_index()
+    }
+
+    /// The end of a leadership that was not taken away.
+    pub fn resignation(&self) -> Turn {
+        let (term, leader) = (self.term, None);
+        Turn::Follow { term, leader }
+    }
+
     /// The term and vote as they should be on disk.
     pub fn hard_state(&self) -> HardState {
         HardState {
@@ -105,11 +119,12 @@ impl Shared {
     }
 
     /// Starts waiting anew, for a random time: replicas that wait equally long would stand against
-    /// each other for ever (§5.2).
+    /// each other for ever (§5.2). Those of a lower priority wait longer, but not without end.
     pub fn restart_timer(&mut self) {
         let ticks = u64::from(self.config.election_ticks);
+        let steps_down = u64::from(PRIORITY_MAX - self.config.priority);
         self.elapsed = 0;
-        self.timeout = self.rng.between(ticks, 2 * ticks - 1) as u32;
+        self.timeout = (self.rng.between(ticks, 2 * ticks - 1) + steps_down * ticks / 2) as u32;
     }
 
     /// Says something in the present term.

@@ -27,7 +27,8 @@ impl Raft {
         }
         match body {
             Body::PreVote { last } => self.answer_pre_vote(from, term, last),
-            Body::Vote { last } => self.answer_vote(from, last),
+            Body::Vote { last, .. } => self.answer_vote(from, last),
+            Body::TimeoutNow => self.stand_at_once(),
             body => {
                 let turn = self.dispatch(from, body);
                 self.turn(turn);
@@ -60,10 +61,13 @@ impl Raft {
         match body {
             Body::PreVote { .. } => return true,
             Body::PreVoteReply { granted: true } => return term == self.shared.term + 1,
-            Body::Vote { .. } if self.is_content() => return false,
+            Body::Vote { called: false, .. } if self.is_content() => return false,
             _ => {}
         }
-        let leads = matches!(body, Body::Append { .. } | Body::Heartbeat { .. });
+        let leads = matches!(
+            body,
+            Body::Append { .. } | Body::Heartbeat { .. } | Body::TimeoutNow
+        );
         match term.cmp(&self.shared.term) {
             Ordering::Less => {
                 self.correct(from, body);
@@ -105,6 +109,7 @@ impl Raft {
             Body::Heartbeat { round, .. } => Body::HeartbeatReply {
                 round: *round,
                 last,
+                priority: self.shared.config.priority,
             },
             Body::Append { prev, .. } => Body::AppendRejected {
                 prev: prev.index,

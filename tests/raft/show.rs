@@ -19,7 +19,14 @@ fn said(body: &Body) -> String {
         Body::PreVote { last } => format!("would you vote for me? my log ends at {last}"),
         Body::PreVoteReply { granted: true } => "I would".into(),
         Body::PreVoteReply { granted: false } => "I would not".into(),
-        Body::Vote { last } => format!("vote for me! my log ends at {last}"),
+        Body::Vote { last, called } => {
+            let why = if *called {
+                ", my leader told me to stand"
+            } else {
+                ""
+            };
+            format!("vote for me! my log ends at {last}{why}")
+        }
         Body::VoteReply { granted: true } => "my vote is yours".into(),
         Body::VoteReply { granted: false } => "no vote".into(),
         Body::Append {
@@ -38,7 +45,8 @@ fn said(body: &Body) -> String {
             format!("I do not have your {prev}, look at {hint}")
         }
         Body::Heartbeat { commit, round } => format!("heartbeat {round}, commit {commit}"),
-        Body::HeartbeatReply { round, last } => format!("heard {round}, my log ends at {last}"),
+        Body::HeartbeatReply { round, last, .. } => format!("heard {round}, my log ends at {last}"),
+        Body::TimeoutNow => "stand for election now".into(),
         Body::ReadIndex { .. } => "where may I read?".into(),
         Body::ReadIndexReply { index, .. } => format!("read at {index}"),
     }

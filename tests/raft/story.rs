@@ -191,6 +191,7 @@ impl Story {
         };
         let mut cluster = Cluster::new(*count, 1, |config| {
             config.inflight_max = inflight.unwrap_or(4);
+            config.inflight_bytes_max = 1 << 20;
             config.append_bytes_max = append_bytes.unwrap_or(1000);
             config.election_ticks = election.unwrap_or(config.election_ticks);
             config.uncommitted_bytes_max = uncommitted_bytes.unwrap_or(10_000);
@@ -317,6 +318,7 @@ fn kind(body: &Body) -> &'static str {
         Body::AppendRejected { .. } => "rejected",
         Body::Heartbeat { .. } => "heartbeat",
         Body::HeartbeatReply { .. } => "heartbeat-reply",
+        Body::TimeoutNow => "timeout-now",
         Body::ReadIndex { .. } => "read-index",
         Body::ReadIndexReply { .. } => "read-index-reply",
     }

@@ -21,7 +21,7 @@ impl Oracle for Els {
         let term = match event {
             Event::Leader { term } => *term,
             Event::Sent { message } => match message.body {
-                Body::Append { .. } | Body::Heartbeat { .. } => message.term,
+                Body::Append { .. } | Body::Heartbeat { .. } | Body::TimeoutNow => message.term,
                 _ => return Ok(()),
             },
             _ => return Ok(()),

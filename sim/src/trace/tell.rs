@@ -108,7 +108,7 @@ fn of_message(message: &Message) -> Vec<u64> {
     numbers.extend(match &message.body {
         Body::PreVote { last } => [1, last.index, last.term, 0],
         Body::PreVoteReply { granted } => [2, u64::from(*granted), 0, 0],
-        Body::Vote { last } => [3, last.index, last.term, 0],
+        Body::Vote { last, called } => [3, last.index, last.term, u64::from(*called)],
         Body::VoteReply { granted } => [4, u64::from(*granted), 0, 0],
         Body::Append {
             prev,
@@ -118,9 +118,10 @@ fn of_message(message: &Message) -> Vec<u64> {
         Body::AppendAccepted { matched } => [6, *matched, 0, 0],
         Body::AppendRejected { prev, hint } => [7, *prev, hint.index, hint.term],
         Body::Heartbeat { commit, round } => [8, *commit, *round, 0],
-        Body::HeartbeatReply { round, last } => [9, *round, *last, 0],
+        Body::HeartbeatReply { round, last, .. } => [9, *round, *last, 0],
         Body::ReadIndex { id } => [10, *id, 0, 0],
         Body::ReadIndexReply { id, index } => [11, *id, *index, 0],
+        Body::TimeoutNow => [12, 0, 0, 0],
     });
     numbers
 }
@@ -130,7 +131,10 @@ fn say(message: &Message) -> String {
     let what = match &message.body {
         Body::PreVote { last } => format!("pre-vote? my last is {last}"),
         Body::PreVoteReply { granted } => format!("pre-vote {}", yes(*granted)),
-        Body::Vote { last } => format!("vote? my last is {last}"),
+        Body::Vote { last, called } => {
+            let why = if *called { ", called by my leader" } else { "" };
+            format!("vote? my last is {last}{why}")
+        }
         Body::VoteReply { granted } => format!("vote {}", yes(*granted)),
         Body::Append {
             prev,
@@ -140,9 +144,10 @@ fn say(message: &Message) -> String {
         Body::AppendAccepted { matched } => format!("appended up to {matched}"),
         Body::AppendRejected { prev, hint } => format!("no entry {prev}, try {hint}"),
         Body::Heartbeat { commit, round } => format!("heartbeat {round} commit {commit}"),
-        Body::HeartbeatReply { round, last } => format!("alive {round} last {last}"),
+        Body::HeartbeatReply { round, last, .. } => format!("alive {round} last {last}"),
         Body::ReadIndex { id } => format!("read index? {id}"),
         Body::ReadIndexReply { id, index } => format!("read {id} at {index}"),
+        Body::TimeoutNow => "stand for election now".to_owned(),
     };
     format!("{from}→{to} term {term}: {what}")
 }

@@ -150,8 +150,9 @@ proptest! {
             });
             prop_assert_eq!(log.base_at(index), base);
         }
-        let membership = twin.membership(twin.last()).1;
+        let (index, membership) = twin.membership(twin.last());
         prop_assert_eq!(log.membership(), &membership);
+        prop_assert_eq!(log.membership_index(), index.max(twin.forgotten));
         prop_assert_eq!(log.bytes_between(a, b), twin.bytes(a, b));
         prop_assert_eq!(log.newest_at_most(a, term), twin.newest_at_most(a, term));
         let from = a.max(twin.forgotten + 1);

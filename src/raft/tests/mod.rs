@@ -6,7 +6,9 @@ mod wire;
 
 use bytes::Bytes;
 
-use super::{Base, Config, HardState, Membership, Raft, Ready, Restored, RoleName, Room};
+use super::{
+    Base, Config, HardState, Membership, PRIORITY_MAX, Raft, Ready, Restored, RoleName, Room,
+};
 use crate::rng::Rng;
 use crate::types::{LogPosition, NodeId};
 
@@ -30,6 +32,8 @@ fn config() -> Config {
         election_ticks: 3,
         append_bytes_max: 1 << 10,
         inflight_max: 4,
+        inflight_bytes_max: 1 << 10,
+        priority: PRIORITY_MAX,
         uncommitted_bytes_max: 100,
     }
 }

@@ -82,13 +82,15 @@ fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         1 => position().prop_map(|last| Body::PreVote { last }),
         1 => any::<bool>().prop_map(|granted| Body::PreVoteReply { granted }),
-        1 => position().prop_map(|last| Body::Vote { last }),
+        1 => (position(), any::<bool>()).prop_map(|(last, called)| Body::Vote { last, called }),
         1 => any::<bool>().prop_map(|granted| Body::VoteReply { granted }),
         4 => append(),
         1 => number().prop_map(|matched| Body::AppendAccepted { matched }),
         1 => (number(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
         1 => (number(), number()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
-        1 => (number(), number()).prop_map(|(round, last)| Body::HeartbeatReply { round, last }),
+        1 => (number(), number(), any::<u8>())
+            .prop_map(|(round, last, priority)| Body::HeartbeatReply { round, last, priority }),
+        1 => Just(Body::TimeoutNow),
         1 => number().prop_map(|id| Body::ReadIndex { id }),
         1 => (number(), number()).prop_map(|(id, index)| Body::ReadIndexReply { id, index }),
     ]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{ConvertError, Result, check, index_in, position_in, position_out};
 use crate::{
     codec::{DecodeError, Decoder},
-    raft::{Body, Entry, Membership, Payload},
+    raft::{Body, Entry, Membership, PRIORITY_MAX, Payload},
     rpc::proto::peer::{self, raft::Body as RaftBody},
     types::{LogPosition, Term},
 };
@@ -16,8 +16,9 @@ pub(super) fn body_out(body: &Body) -> RaftBody {
             last: position_out(last),
         }),
         Body::PreVoteReply { granted } => RaftBody::PreVoteReply(peer::PreVoteReply { granted }),
-        Body::Vote { last } => RaftBody::Vote(peer::Vote {
+        Body::Vote { last, called } => RaftBody::Vote(peer::Vote {
             last: position_out(last),
+            called,
         }),
         Body::VoteReply { granted } => RaftBody::VoteReply(peer::VoteReply { granted }),
         Body::Append {
@@ -37,9 +38,16 @@ pub(super) fn body_out(body: &Body) -> RaftBody {
             hint: position_out(hint),
         }),
         Body::Heartbeat { commit, round } => RaftBody::Heartbeat(peer::Heartbeat { commit, round }),
-        Body::HeartbeatReply { round, last } => {
-            RaftBody::HeartbeatReply(peer::HeartbeatReply { round, last })
-        }
+        Body::HeartbeatReply {
+            round,
+            last,
+            priority,
+        } => RaftBody::HeartbeatReply(peer::HeartbeatReply {
+            round,
+            last,
+            priority: priority.into(),
+        }),
+        Body::TimeoutNow => RaftBody::TimeoutNow(peer::TimeoutNow {}),
         Body::ReadIndex { id } => RaftBody::ReadIndex(peer::ReadIndex { id }),
         Body::ReadIndexReply { id, index } => {
             RaftBody::ReadIndexReply(peer::ReadIndexReply { id, index })
@@ -57,6 +65,7 @@ pub(super) fn body_in(term: Term, body: RaftBody) -> Result<Body> {
         },
         RaftBody::Vote(ask) => Body::Vote {
             last: position_in(term, ask.last, "vote.last")?,
+            called: ask.called,
         },
         RaftBody::VoteReply(reply) => Body::VoteReply {
             granted: reply.granted,
@@ -76,7 +85,9 @@ pub(super) fn body_in(term: Term, body: RaftBody) -> Result<Body> {
         RaftBody::HeartbeatReply(reply) => Body::HeartbeatReply {
             round: reply.round,
             last: index_in(reply.last, "heartbeat_reply.last")?,
+            priority: priority_in(reply.priority)?,
         },
+        RaftBody::TimeoutNow(_) => Body::TimeoutNow,
         RaftBody::ReadIndex(ask) => Body::ReadIndex { id: ask.id },
         RaftBody::ReadIndexReply(reply) => {
             check(reply.index != 0, "read_index_reply.index", "0")?;
@@ -85,6 +96,14 @@ pub(super) fn body_in(term: Term, body: RaftBody) -> Result<Body> {
                 index: index_in(reply.index, "read_index_reply.index")?,
             }
         }
+    })
+}
+
+fn priority_in(priority: u32) -> Result<u8> {
+    let known = u8::try_from(priority).ok().filter(|p| *p <= PRIORITY_MAX);
+    known.ok_or(ConvertError::Field {
+        field: "heartbeat_reply.priority",
+        what: "beyond the highest",
     })
 }
 

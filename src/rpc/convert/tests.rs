@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::raft::{Aim, Body, Entry, Membership, Payload};
+use crate::raft::{Aim, Body, Entry, Membership, PRIORITY_MAX, Payload};
 
 fn position() -> impl Strategy<Value = LogPosition> {
     prop_oneof![
@@ -56,7 +56,7 @@ fn raft_body() -> impl Strategy<Value = Body> {
     prop_oneof![
         position().prop_map(|last| Body::PreVote { last }),
         any::<bool>().prop_map(|granted| Body::PreVoteReply { granted }),
-        position().prop_map(|last| Body::Vote { last }),
+        (position(), any::<bool>()).prop_map(|(last, called)| Body::Vote { last, called }),
         any::<bool>().prop_map(|granted| Body::VoteReply { granted }),
         append(),
         index
@@ -64,7 +64,14 @@ fn raft_body() -> impl Strategy<Value = Body> {
             .prop_map(|matched| Body::AppendAccepted { matched }),
         (index.clone(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
         (index.clone(), any::<u64>()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
-        (any::<u64>(), index).prop_map(|(round, last)| Body::HeartbeatReply { round, last }),
+        (any::<u64>(), index, 0..=PRIORITY_MAX).prop_map(|(round, last, priority)| {
+            Body::HeartbeatReply {
+                round,
+                last,
+                priority,
+            }
+        }),
+        Just(Body::TimeoutNow),
         any::<u64>().prop_map(|id| Body::ReadIndex { id }),
         (any::<u64>(), 1..=NUMBER_MAX).prop_map(|(id, index)| Body::ReadIndexReply { id, index }),
     ]
@@ -212,6 +219,10 @@ fn each_field_is_checked() {
             "raft.term"
         );
     }
+    let vote = |last| Body::Vote {
+        last,
+        called: false,
+    };
     let refused = [
         (
             Body::ReadIndexReply { id: 1, index: 0 },
@@ -228,16 +239,25 @@ fn each_field_is_checked() {
             Body::HeartbeatReply {
                 round: 1,
                 last: u64::MAX,
+                priority: 0,
             },
             "heartbeat_reply.last",
+        ),
+        (
+            Body::HeartbeatReply {
+                round: 1,
+                last: 1,
+                priority: PRIORITY_MAX + 1,
+            },
+            "heartbeat_reply.priority",
         ),
         (
             Body::AppendAccepted { matched: u64::MAX },
             "append_accepted.matched",
         ),
         (Body::PreVote { last: at(0, 1) }, "pre_vote.last"),
-        (Body::Vote { last: at(1, 0) }, "vote.last"),
-        (Body::Vote { last: at(6, 1) }, "vote.last"),
+        (vote(at(1, 0)), "vote.last"),
+        (vote(at(6, 1)), "vote.last"),
         (
             Body::AppendRejected {
                 prev: 1,

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sisyphus::raft::{
-    Base, Config, Membership, Message, NotLeader, Persist, ProposeError, Raft, Ready, RoleName,
-    Room,
+    Base, Config, Membership, Message, NotLeader, PRIORITY_MAX, Persist, ProposeError, Raft, Ready,
+    RoleName, Room,
 };
 use sisyphus::rng::Rng;
 use sisyphus::types::{Index, LogPosition, NodeId};
@@ -77,6 +77,8 @@ impl Cluster {
                 election_ticks: 3,
                 append_bytes_max: 200,
                 inflight_max: 3,
+                inflight_bytes_max: 400,
+                priority: PRIORITY_MAX,
                 uncommitted_bytes_max: 2000,
             };
             configure(&mut config);
