@@ -246,13 +246,14 @@ impl Cluster {
         let mut installed = false;
         if let (true, Some(raft)) = (ok, &mut receiver.raft) {
             installed = true;
-            if base.at.index > receiver.applied.at.index {
+            let news = base.at.index > receiver.applied.at.index;
+            if news {
                 receiver.applied = base.clone();
                 receiver.flushed = base.clone();
-                raft.install(base);
-                self.oracle.tally.installed += 1;
-                self.observe(to);
             }
+            raft.install(base);
+            self.oracle.tally.installed += u64::from(news);
+            self.observe(to);
         }
         let sender = self.replica(from);
         let same = sender.starts == transfer.start;

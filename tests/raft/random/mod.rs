@@ -15,7 +15,7 @@ mod weather;
 use crate::oracle::Tally;
 
 /// How many schedules `cargo test` runs, unless this variable says otherwise.
-const SCHEDULES: u64 = 5000;
+const SCHEDULES: u64 = 3000;
 const COUNT: &str = "RAFT_SCHEDULES";
 /// Names the one schedule that is to be repeated aloud.
 const REPEAT: &str = "RAFT_SCHEDULE";

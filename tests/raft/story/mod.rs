@@ -4,102 +4,31 @@
 //! given, unless the disk is held. Messages wait until they are delivered. After each command
 //! stands what was sent, and every replica that looks different now.
 
+mod line;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use bytes::Bytes;
-use goldenscript::{Command, Context, Runner};
-use sisyphus::raft::{Body, Message};
+use goldenscript::{Context, Runner};
+use sisyphus::raft::Message;
 use sisyphus::types::NodeId;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Transfer};
 use crate::show;
+use line::{Line, kind};
 
 /// A cluster that settles within fewer deliveries or never.
 const DELIVERIES_MAX: usize = 1000;
-
-/// What a script may say. Replicas go by their numbers.
-#[derive(Command)]
-pub enum Line {
-    /// Starts so many replicas with empty disks.
-    Cluster {
-        count: u64,
-        #[arg(key, optional)]
-        inflight: Option<usize>,
-        #[arg(key, optional)]
-        append_bytes: Option<usize>,
-        #[arg(key, optional)]
-        uncommitted_bytes: Option<usize>,
-        #[arg(key, optional)]
-        election: Option<u32>,
-    },
-    /// Elects a replica, without showing how.
-    Elect { id: u64 },
-    /// Makes a replica ask around and stand if it may.
-    Campaign { id: u64 },
-    /// Time passes for these replicas.
-    Tick {
-        ids: Vec<u64>,
-        #[arg(key, optional)]
-        times: Option<u64>,
-    },
-    /// Gives a replica commands, or bytes of them.
-    Propose { id: u64, data: Vec<String> },
-    /// Begins a read.
-    Read { id: u64 },
-    /// Delivers what waits now, but not what is sent meanwhile.
-    Deliver {
-        #[arg(key, optional)]
-        from: Option<u64>,
-        #[arg(key, optional)]
-        to: Option<u64>,
-        #[arg(key, optional)]
-        only: Option<String>,
-    },
-    /// Delivers the same twice.
-    Repeat { to: u64 },
-    /// Loses what waits now.
-    Lose {
-        #[arg(key, optional)]
-        from: Option<u64>,
-        #[arg(key, optional)]
-        to: Option<u64>,
-        #[arg(key, optional)]
-        only: Option<String>,
-    },
-    /// Delivers until nothing is left to deliver.
-    Settle,
-    /// Cuts these replicas off from the others; what is sent across waits.
-    Cut { ids: Vec<u64> },
-    /// Ends the partition.
-    Heal,
-    /// From now on the disk of a replica finishes nothing by itself.
-    HoldDisk { id: u64 },
-    /// The disk finishes the batch it is writing.
-    Sync { id: u64 },
-    /// The disk works by itself again.
-    FreeDisk { id: u64 },
-    /// Power is lost.
-    Crash { id: u64 },
-    /// The process starts again.
-    Restart { id: u64 },
-    /// The state machine becomes durable and the log is cut below it, but for so many entries.
-    Flush {
-        id: u64,
-        #[arg(key, optional)]
-        keep: Option<u64>,
-    },
-    /// The transfers under way end: by installation, or without.
-    Transfer { outcome: String },
-    /// Shows replicas.
-    Show { ids: Vec<u64> },
-}
 
 /// The world of a script.
 #[derive(Default)]
 pub struct Story {
     cluster: Option<Cluster>,
+    /// Those whose disk finishes nothing by itself.
     held: BTreeSet<NodeId>,
+    /// Those whose state machine takes nothing.
+    full: BTreeSet<NodeId>,
     /// How each replica looked last.
     shown: BTreeMap<NodeId, String>,
     out: String,
@@ -130,8 +59,17 @@ impl Runner for Story {
             }
             Line::Propose { id, data } => self.propose(NodeId(*id), data)?,
             Line::Read { id } => self.read(NodeId(*id))?,
-            Line::Deliver { from, to, only } => {
-                for message in self.take(*from, *to, only.as_deref(), false)? {
+            Line::Deliver {
+                from,
+                to,
+                only,
+                reverse,
+            } => {
+                let mut arriving = self.take(*from, *to, only.as_deref(), false)?;
+                if *reverse == Some(true) {
+                    arriving.reverse();
+                }
+                for message in arriving {
                     self.cluster()?.deliver(message);
                     self.pump()?;
                 }
@@ -159,11 +97,20 @@ impl Runner for Story {
                 self.held.remove(&NodeId(*id));
                 self.cluster()?.persisted(NodeId(*id));
             }
-            Line::Crash { id } => self.cluster()?.crash(NodeId(*id), None),
+            Line::HoldApply { id } => {
+                self.full.insert(NodeId(*id));
+            }
+            Line::FreeApply { id } => {
+                self.full.remove(&NodeId(*id));
+            }
+            Line::Crash { id, written } => self.cluster()?.crash(NodeId(*id), *written),
             Line::Restart { id } => self.cluster()?.start(NodeId(*id)),
             Line::Flush { id, keep } => self.cluster()?.flush(NodeId(*id), keep.unwrap_or(0)),
-            Line::Transfer { outcome } => {
-                for transfer in std::mem::take(&mut self.cluster()?.transfers) {
+            Line::Transfer { outcome, from } => {
+                let transfers = &mut self.cluster()?.transfers;
+                let ends = |t: &mut Transfer| from.is_none_or(|from| t.from.0 == from);
+                let ending: Vec<Transfer> = transfers.extract_if(.., ends).collect();
+                for transfer in ending {
                     self.cluster()?.end_transfer(transfer, outcome == "ok");
                 }
             }
@@ -272,12 +219,13 @@ impl Story {
 
     /// Does what is ready everywhere, and says what was sent.
     fn pump(&mut self) -> Result<(), &'static str> {
-        let held = self.held.clone();
+        let (held, full) = (self.held.clone(), self.full.clone());
         let cluster = self.cluster()?;
         let waiting = cluster.network.len();
         let answers = cluster.reads_ended.len();
         for id in cluster.ids() {
-            while cluster.pump(id, usize::MAX) {
+            let apply_bytes = if full.contains(&id) { 0 } else { usize::MAX };
+            while cluster.pump(id, apply_bytes) {
                 if !held.contains(&id) {
                     cluster.persisted(id);
                 }
@@ -306,24 +254,6 @@ impl Story {
     }
 }
 
-/// The word by which a script picks messages.
-fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::PreVote { .. } => "pre-vote",
-        Body::PreVoteReply { .. } => "pre-vote-reply",
-        Body::Vote { .. } => "vote",
-        Body::VoteReply { .. } => "vote-reply",
-        Body::Append { .. } => "append",
-        Body::AppendAccepted { .. } => "accepted",
-        Body::AppendRejected { .. } => "rejected",
-        Body::Heartbeat { .. } => "heartbeat",
-        Body::HeartbeatReply { .. } => "heartbeat-reply",
-        Body::TimeoutNow => "timeout-now",
-        Body::ReadIndex { .. } => "read-index",
-        Body::ReadIndexReply { .. } => "read-index-reply",
-    }
-}
-
 #[test]
 fn every_story_is_as_it_was_told() {
     let scripts = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/raft/scripts");
@@ -333,9 +263,10 @@ fn every_story_is_as_it_was_told() {
         .map(|entry| entry.expect("an entry of the folder").path())
         .collect();
     paths.sort();
-    assert!(paths.len() >= 20, "stories went missing: {paths:?}");
+    assert!(paths.len() >= 60, "stories went missing: {paths:?}");
     for path in paths {
         eprintln!("{}", path.display());
-        goldenscript::run(&mut Story::default(), &path).expect("a readable script");
+        let told = goldenscript::run(&mut Story::default(), &path);
+        told.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 }
