@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Bounds, Command, MachineError, Outcome, Reader, Reply, Snapshot, Txn,
+    Bounds, Command, MachineError, Members, Outcome, Reader, Reply, Snapshot, Txn,
     cursor::Overlay,
     encode_outcome, mvcc, note,
     reader::View,
@@ -17,6 +17,7 @@ use crate::{
     config::Limits,
     env::{Disk, task::watch},
     lsm::{Batch, Db, Options},
+    raft::{Membership, NewMembership},
     types::{LogPosition, RequestId, Revision},
 };
 
@@ -90,6 +91,27 @@ impl Machine {
         self.state.hash
     }
 
+    /// Who takes part in the shard as of the last entry.
+    pub fn membership(&self) -> &Membership {
+        &self.state.membership
+    }
+
+    /// What the cluster's members are called and where they are reached.
+    pub fn members(&self) -> &Members {
+        &self.state.members
+    }
+
+    /// Tells a machine that knows of no members who founded the shard; one that knows some keeps to
+    /// what it knows. To be called before the first entry is applied.
+    pub fn found(&mut self, membership: &Membership, members: &Members) {
+        if self.state.membership.is_empty() {
+            self.state.membership = membership.clone();
+        }
+        if self.state.members.is_empty() {
+            self.state.members = members.clone();
+        }
+    }
+
     /// Who reads this machine's data while it goes on applying.
     pub fn reader(&self) -> Reader {
         Reader::new(self.db.clone(), self.view.subscribe(), self.bounds)
@@ -122,6 +144,26 @@ impl Machine {
         };
         self.applied_first(at, data, command.request, &outcome);
         Ok(outcome)
+    }
+
+    /// Applies the entry at `at`, which must follow the last one (panics otherwise): from it on,
+    /// others take part. Its context is the new list of members, or nothing, and then the list stays.
+    /// Who takes no part leaves the list in any case. After an error nothing was applied.
+    pub fn reconfigure(
+        &mut self,
+        at: LogPosition,
+        new: &NewMembership,
+    ) -> Result<Reply, MachineError> {
+        self.state.assert_next(at);
+        let mut members = match new.context.is_empty() {
+            true => self.state.members.clone(),
+            false => Members::decode(new.context.clone())
+                .map_err(|error| MachineError::Command { at, error })?,
+        };
+        members.retain(|id| new.membership.contains(id));
+        self.state.advance(at, &new.context, &members.encode());
+        (self.state.membership, self.state.members) = (new.membership.clone(), members);
+        Ok(self.nothing_done())
     }
 
     /// To be called between entries: begins a flush if the memtable is full. Waits while too many

@@ -22,6 +22,14 @@
 //! A refused transaction therefore leaves no trace. Since a key can have one version at a revision,
 //! two writes to a key in one transaction are refused; deleting a range twice is fine.
 //!
+//! # Members
+//!
+//! Who takes part in the shard is decided by Raft, in entries of their own kind; the machine keeps what
+//! the last one that it applied said, because a snapshot has to carry it (thesis §4.1, §5), and beside
+//! it the list of names and addresses that such an entry brings along (`members`). So they are of one
+//! position with the data, whatever the log in front of it has come to. A machine that never applied
+//! such an entry knows the founders, whom its node tells it.
+//!
 //! # Exactly once
 //!
 //! A client that does not hear back sends its request again, and then the log may hold it twice.
@@ -39,7 +47,8 @@
 //!
 //! # State on disk
 //!
-//! Beside the data there is the small state: position, revision, floor, hash, sessions (`state`).
+//! Beside the data there is the small state: position, revision, floor, hash, membership, list of
+//! members, sessions (`state`).
 //! It lives in memory and goes to disk as the note of the storage engine, which the engine makes
 //! durable in one step with the data of the memtable that was frozen with it. The log is the
 //! write-ahead log: after a crash the machine stands where its last durable flush left it, and the
@@ -82,6 +91,7 @@ mod command;
 mod cursor;
 mod error;
 mod install;
+mod members;
 mod mvcc;
 mod note;
 mod page;
@@ -101,6 +111,7 @@ pub use command::{
 };
 pub use error::{MachineError, QueryError};
 pub use install::Install;
+pub use members::{ADDRESS_BYTES_MAX, MEMBERS_MAX, Member, Members, MembersError, NAME_BYTES_MAX};
 pub use reader::Reader;
 pub use snapshot::{SNAPSHOT_CHUNK_BYTES_MIN, Snapshot};
 

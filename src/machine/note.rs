@@ -1,22 +1,24 @@
 //! The small state as bytes: the storage engine's note, and the head of a snapshot.
 //!
 //! ```text
-//! note      format u8 = 1 | term varint | index varint | revision varint | floor varint | hash u64 | session*
+//! note      format u8 = 1 | term varint | index varint | revision varint | floor varint | hash u64
+//!           | membership | members bytes | sessions varint | session*
 //! session   client u64 | sequence varint | used varint | outcome bytes     ascending by client
 //! ```
 //!
-//! Whoever stores or sends a note has a checksum over it. An engine that has no note yet belongs to
+//! `raft/membership` draws the membership, `members` the list of members. Whoever stores or sends a note has a checksum over it. An engine that has no note yet belongs to
 //! a machine that has applied nothing.
 
 use bytes::Bytes;
 
 use super::{
-    MachineError, decode_outcome,
+    MachineError, Members, decode_outcome,
     session::{Session, Sessions},
     state::{FIRST_REVISION, State},
 };
 use crate::{
     codec::{DecodeError, Decoder, put_bytes, put_varint},
+    raft::Membership,
     types::LogPosition,
 };
 
@@ -34,6 +36,8 @@ impl State {
         put_varint(&mut out, self.revision);
         put_varint(&mut out, self.floor);
         out.extend_from_slice(&self.hash.to_le_bytes());
+        self.membership.encode(&mut out);
+        put_bytes(&mut out, &self.members.encode());
         put_varint(&mut out, sessions.len() as u64);
         for (client, session) in sessions {
             out.extend_from_slice(&client.to_le_bytes());
@@ -55,6 +59,8 @@ impl State {
             revision: input.varint("a revision")?,
             floor: input.varint("a floor")?,
             hash: input.u64("a hash")?,
+            membership: Membership::decode(&mut input)?,
+            members: members(&mut input)?,
             sessions: Sessions::default(),
         };
         if !(FIRST_REVISION..=state.revision).contains(&state.floor) {
@@ -94,6 +100,15 @@ fn applied(input: &mut Decoder) -> Result<LogPosition, DecodeError> {
     })
 }
 
+fn members(input: &mut Decoder) -> Result<Members, DecodeError> {
+    let begin = input.offset();
+    let bytes = input.bytes("a list of members")?;
+    Members::decode(bytes).map_err(|error| DecodeError {
+        offset: begin + error.offset,
+        ..error
+    })
+}
+
 fn session(input: &mut Decoder, state: &mut State) -> Result<(), DecodeError> {
     let client = input.u64("a client")?;
     let session = Session {
@@ -126,7 +141,7 @@ mod tests {
     use super::*;
     use crate::{
         machine::{Bounds, Refusal, encode_outcome},
-        types::RequestId,
+        types::{NodeId, RequestId},
     };
 
     /// A state after some entries, of which each may carry a client's request.
@@ -135,6 +150,11 @@ mod tests {
         for (index, client) in (1..).zip(clients) {
             state.advance(LogPosition { term: 1, index }, &[], &[]);
             state.revision += 1;
+            state.membership = Membership::of_voters([NodeId(index)]);
+            // Who refuses a name that is taken changes nothing.
+            let _ = state
+                .members
+                .add(&format!("n{}", index % 5), &format!("p:{index}"));
             if let Some(client) = *client {
                 let request = RequestId {
                     client,
@@ -188,8 +208,13 @@ mod tests {
     fn the_format_is_frozen() {
         let mut state = state(&[None, Some(7)]);
         state.hash = 0x0807_0605_0403_0201;
+        // Its own format is frozen where it is drawn.
+        state.members = Members::default();
+        state.membership = Membership::default();
         let golden = [
             &[1, 1, 2, 3, 1, 1, 2, 3, 4, 5, 6, 7, 8][..],
+            &[0, 0, 0],
+            &[3, 1, 0, 0],
             &[1, 7, 0, 0, 0, 0, 0, 0, 0, 2, 2],
             &[11, 1, 1, 7, 0, 0, 0, 0, 0, 0, 0, 2],
         ]

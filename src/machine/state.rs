@@ -1,6 +1,7 @@
 //! The small state: everything of the machine that is not in the storage engine's keys.
 
-use super::session::Sessions;
+use super::{Members, session::Sessions};
+use crate::raft::Membership;
 use crate::types::{LogPosition, Revision};
 
 /// Held in memory, replaced by every entry, and stored as the engine's note together with every
@@ -15,6 +16,10 @@ pub(super) struct State {
     pub floor: Revision,
     /// The chain of hashes of all entries and what they came to.
     pub hash: u64,
+    /// Who takes part in the shard as of the last entry; nobody on a node that is still to hear of it.
+    pub membership: Membership,
+    /// What those are called and where they are reached.
+    pub members: Members,
     /// The clients and their last requests.
     pub sessions: Sessions,
 }
@@ -29,6 +34,8 @@ impl Default for State {
             revision: FIRST_REVISION,
             floor: FIRST_REVISION,
             hash: 0,
+            membership: Membership::default(),
+            members: Members::default(),
             sessions: Sessions::default(),
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     types::{LogPosition, RequestId, Revision},
 };
 
+mod members;
 mod model;
 mod power;
 mod random;

@@ -193,14 +193,18 @@ fn the_format_is_frozen() {
         bench.ops(vec![delete(single("k"))]).await;
         bench.machine.state.hash = 0x0807_0605_0403_0201;
         let chunks = chunks(&mut bench.machine, 1000).await;
-        let note = [14, 0, 0, 0, 1, 1, 1, 2, 3, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0];
+        let note = [
+            &[21, 0, 0, 0, 1, 1, 1, 2, 3, 1, 1, 2, 3, 4, 5, 6, 7, 8][..],
+            &[0, 0, 0, 3, 1, 0, 0, 0],
+        ]
+        .concat();
         let deletion = [4, 0, 0, 0, 3, 2, b'k', b'k', 3];
         let version = [8, 0, 0, 0, 2, 2, b'k', b'k', 2, 1, 2, 1, b'v'];
         let end = [12, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 0, 0];
         let golden = [
             &b"SisS\x01"[..],
             &[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0],
-            &[0, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 0],
+            &[0, 0, 0, 0, 0, 0, 0, 0, 65, 0, 0, 0],
         ]
         .concat();
         assert_eq!(chunks.len(), 1);
