@@ -8,7 +8,7 @@ use sisyphus::{
     config::Limits,
     env::{Clock, Inbound, Lane, MemDisk, Transport},
     gateway::{Consistency, Gateway},
-    machine::{KeyRange, Op, Query, RangeEnd, Txn},
+    machine::{KeyRange, Members, Op, Query, RangeEnd, Txn},
     node::{Host, RequestError, Settings, World},
     rng::Rng,
     types::{NodeId, RequestId},
@@ -71,7 +71,7 @@ impl Cluster {
         let settings = Settings {
             cluster: 7,
             node: id,
-            voters: self.disks.keys().copied().collect(),
+            founders: Members::nameless(self.disks.keys().copied()),
             limits: self.limits.clone(),
         };
         let world = World {

@@ -20,12 +20,12 @@ use crate::{
     config::Limits,
     env::{Clock, task::timeout},
     machine::{Command, Page, Query, QueryError, Reader, Reply, Txn},
-    node::{Behind, Fate, Host, RequestError, Status},
+    node::{Behind, Fate, Host, RequestError, Roster, Status},
     types::{RequestId, Revision, ShardId, Term},
 };
 
 /// The shard of every key, for now.
-const SHARD: ShardId = ShardId(0);
+pub const SHARD: ShardId = ShardId(0);
 
 /// The longest deadline that a request may have, in milliseconds.
 const TIMEOUT_MS_MAX: u64 = 600_000;
@@ -146,6 +146,18 @@ impl Gateway {
             term: self.host.term(SHARD),
             behind,
         })
+    }
+
+    /// Who belongs to the cluster. Waits no longer than `patience`.
+    pub async fn roster(
+        &self,
+        consistency: Consistency,
+        patience: Duration,
+    ) -> Result<Roster, RequestError> {
+        if consistency == Consistency::Linearizable {
+            self.fresh(self.deadline(patience)).await?;
+        }
+        Ok(self.host.roster(SHARD)?.borrow().clone())
     }
 
     /// How the node stands.

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::{
-    Event, Failure, Fate,
+    Event, Failure, Fate, Roster, StartError,
     fate::Waiter,
     incoming::Incoming,
     link::Link,
@@ -14,12 +14,12 @@ use super::{
 use crate::{
     env::{
         Clock,
-        task::{Receiver, Sender, Tasks},
+        task::{Receiver, Sender, Tasks, watch},
     },
-    machine::{Machine, MachineError},
-    raft::{Entry, Payload},
+    machine::{Machine, MachineError, Reply},
+    raft::{Base, Entry, NewMembership, Payload},
     rpc::SnapshotChunk,
-    types::NodeId,
+    types::{Index, LogPosition, NodeId},
 };
 
 /// Entries that change little (reads in the log, refused commands) fill no memtable, and so cause
@@ -54,6 +54,8 @@ pub(super) struct Applier {
     pub(super) log_bytes: usize,
     /// The snapshots on their way to peers.
     pub(super) senders: Tasks,
+    /// Where others see who belongs to the cluster.
+    pub(super) roster: watch::Sender<Roster>,
 }
 
 impl Applier {
@@ -102,13 +104,11 @@ impl Applier {
 
     async fn apply(&mut self, entry: Entry, waiter: Option<Waiter>) -> Result<(), MachineError> {
         let nothing = Bytes::new();
-        let data = match &entry.payload {
-            Payload::Command(data) => data,
-            // The machine takes note of the position alone; a membership's context will go to its
-            // list of members.
-            Payload::Noop | Payload::Membership(_) => &nothing,
+        let (data, outcome) = match &entry.payload {
+            Payload::Command(data) => (data, self.machine.apply(entry.at, data).await?),
+            Payload::Noop => (&nothing, self.machine.apply(entry.at, &nothing).await?),
+            Payload::Membership(new) => (&new.context, Ok(self.reconfigure(entry.at, new)?)),
         };
-        let outcome = self.machine.apply(entry.at, data).await?;
         let hash = self.machine.hash();
         self.link.observe(Event::Applied {
             at: entry.at,
@@ -132,6 +132,24 @@ impl Applier {
         self.machine.settle().await
     }
 
+    fn reconfigure(&mut self, at: LogPosition, new: &NewMembership) -> Result<Reply, MachineError> {
+        let reply = self.machine.reconfigure(at, new)?;
+        self.show_members(at.index);
+        Ok(reply)
+    }
+
+    /// Lets others see who belongs to the cluster from the entry at `since` on. A node that does not
+    /// any more has nothing to say to anybody.
+    fn show_members(&self, since: Index) {
+        let roster = Roster::of(&self.machine, since);
+        let removed = roster.members.was_removed(self.link.node);
+        self.roster.send_replace(roster);
+        if removed {
+            self.failure
+                .report(StartError::Removed(self.link.node.0).to_string());
+        }
+    }
+
     async fn send_snapshot(
         &mut self,
         outgoing: Outgoing,
@@ -153,10 +171,13 @@ impl Applier {
             return Ok(None);
         };
         self.log_bytes = 0;
+        self.show_members(at.index);
         self.link.observe(Event::Installed {
             at,
             hash: self.machine.hash(),
         });
-        Ok(Some(Completion::Installed { at }))
+        let membership = self.machine.membership().clone();
+        let base = Base { at, membership };
+        Ok(Some(Completion::Installed { base }))
     }
 }

@@ -68,7 +68,13 @@ pub enum StartError {
         /// The machine's end.
         applied: LogPosition,
     },
-    /// The node is not one of the voters it was given.
+    /// The node is not one of the founders it was given.
     #[error("node {0} is not among the members {1}: correct `node` or `members`")]
     NotMember(u64, String),
+    /// The node was taken out of the cluster, for good.
+    #[error(
+        "node {0} was removed from the cluster: to bring this machine back, empty its data \
+         directory and start it with --join"
+    )]
+    Removed(u64),
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Behind, Failure, Fate, Identity, LogStore, Observer, RequestError, ShardStatus, StartError,
-    Status,
+    Behind, Failure, Fate, Identity, LogStore, Observer, RequestError, Roster, ShardStatus,
+    StartError, Status,
     identity::{self, Claim},
     link::Link,
     replica::{Completion, Inputs},
@@ -20,9 +20,9 @@ use crate::{
     config::Limits,
     env::{
         Clock, Disk, DiskError, Inbound, Transport,
-        task::{Sender, Tasks, channel, oneshot},
+        task::{Sender, Tasks, channel, oneshot, watch},
     },
-    machine,
+    machine::{self, Members},
     rng::Rng,
     rpc::{self, PeerBody},
     types::{NodeId, ShardId, Term},
@@ -47,8 +47,9 @@ pub struct Settings {
     pub cluster: u64,
     /// The node's id.
     pub node: NodeId,
-    /// The members of every shard, this node among them.
-    pub voters: Vec<NodeId>,
+    /// Who founds the cluster, this node among them; all of them vote. Nobody on a node that joins a
+    /// cluster that is there, which will tell it. Only a node with an empty directory goes by this.
+    pub founders: Members,
     /// Bounds and timings.
     pub limits: Limits,
 }
@@ -89,23 +90,21 @@ pub(super) struct Shard {
     pub(super) peers: Sender<(NodeId, PeerBody)>,
     pub(super) board: Board,
     pub(super) reader: machine::Reader,
+    pub(super) roster: watch::Receiver<Roster>,
 }
 
 impl Host {
     /// Starts a node on its data directory, or makes one in an empty directory.
     pub async fn start(settings: Settings, world: World) -> Result<Host, StartError> {
-        if !settings.voters.contains(&settings.node) {
-            let members = format!("{:?}", settings.voters);
-            return Err(StartError::NotMember(settings.node.0, members));
-        }
         let disk = &world.disk;
         let identity = Identity {
             cluster: settings.cluster,
             node: settings.node,
         };
         let claim = identity::claim(disk.as_ref(), identity, &directories()).await?;
-        if claim == Claim::Standing {
-            check_log_is_there(disk.as_ref()).await?;
+        match claim {
+            Claim::Standing => check_log_is_there(disk.as_ref()).await?,
+            Claim::Fresh => check_founders(&settings)?,
         }
         let segment_bytes = settings.limits.segment_bytes;
         let (mut store, mut restored) =
@@ -127,7 +126,8 @@ impl Host {
                 failure: failure.clone(),
             };
             let restored = restored.remove(&shard).unwrap_or_default();
-            let (replica, applier, reader) = parts.open(restored, &mut store).await?;
+            let (replica, applier) = parts.open(restored, &mut store).await?;
+            let (reader, roster) = (applier.machine.reader(), applier.roster.subscribe());
             let (completions, completed) = channel::<Completion>(start::COMPLETIONS);
             let (requests, requested) = channel(REQUESTS);
             let (peers, heard) = channel(FRAMES);
@@ -145,6 +145,7 @@ impl Host {
                     peers,
                     board,
                     reader,
+                    roster,
                 },
             );
             replicas.push((replica, inputs, applier, completions));
@@ -236,14 +237,10 @@ impl Host {
 
     /// How things stand.
     pub fn status(&self) -> Status {
-        let Settings {
-            cluster,
-            node,
-            voters,
-            ..
-        } = &self.inner.settings;
+        let Settings { cluster, node, .. } = &self.inner.settings;
         let shards = self.inner.shards.iter().map(|(id, shard)| ShardStatus {
             shard: *id,
+            roster: shard.roster.borrow().clone(),
             raft: shard.board.read(),
             revision: shard.reader.revision(),
             lsm: shard.reader.stats(),
@@ -251,10 +248,23 @@ impl Host {
         Status {
             cluster: *cluster,
             node: *node,
-            voters: voters.clone(),
             failure: self.inner.failure.reason(),
             shards: shards.collect(),
         }
+    }
+
+    /// Who belongs to the cluster, as of what this node has applied of a shard; to be watched.
+    pub fn roster(&self, shard: ShardId) -> Result<watch::Receiver<Roster>, RequestError> {
+        Ok(self.shard(shard)?.roster.clone())
+    }
+
+    /// Ends the node's service, because others say that it was removed from the cluster: it may have
+    /// missed the entry that did it.
+    pub fn told_of_removal(&self, said: &str) {
+        let removed = StartError::Removed(self.inner.settings.node.0);
+        self.inner
+            .failure
+            .report(format!("{removed} (a peer says: {said})"));
     }
 
     /// Where the node's failure shows, if it comes to that.
@@ -300,6 +310,16 @@ impl Inbound for Host {
             let _ = shard.peers.try_send((from, envelope.body));
         }
     }
+}
+
+/// A node that founds a cluster is one of its founders.
+fn check_founders(settings: &Settings) -> Result<(), StartError> {
+    let Settings { node, founders, .. } = settings;
+    if founders.is_empty() || founders.get(*node).is_some() {
+        return Ok(());
+    }
+    let ids: Vec<u64> = founders.iter().map(|member| member.id.0).collect();
+    Err(StartError::NotMember(node.0, format!("{ids:?}")))
 }
 
 /// A node that was here before has a log, however short. Without it the node would forget its vote

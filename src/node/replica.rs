@@ -47,8 +47,8 @@ pub(super) enum Completion {
     },
     /// A snapshot is in the place of the state machine, durably.
     Installed {
-        /// The last entry in it.
-        at: LogPosition,
+        /// The last entry in it, and who takes part as of that.
+        base: Base,
     },
     /// A snapshot was sent, or given up.
     SnapshotSent {
@@ -166,7 +166,7 @@ impl Replica {
                 self.reads.applied(applied);
                 self.compact();
             }
-            Completion::Installed { at } => self.installed(at),
+            Completion::Installed { base } => self.installed(base),
             Completion::SnapshotSent { peer, id, ok } => {
                 if self.transfers.end(id) {
                     self.raft.snapshot_ended(peer, ok);
@@ -176,11 +176,10 @@ impl Replica {
     }
 
     /// A snapshot is in the machine: whoever waited for an entry inside it will not hear of it.
-    fn installed(&mut self, at: LogPosition) {
+    fn installed(&mut self, base: Base) {
+        let at = base.at;
         self.durable = at;
-        // Who took part as of the snapshot: it will say so itself when there are changes.
-        let membership = self.raft.membership().clone();
-        self.raft.install(Base { at, membership });
+        self.raft.install(base);
         self.reads.applied(at.index);
         for waiter in self.pending.up_to(at.index) {
             self.link.answer(

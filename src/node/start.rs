@@ -2,7 +2,7 @@
 //! they are brought to agree.
 
 use super::{
-    Event, Failure, LogStore, Settings, StartError, World,
+    Event, Failure, LogStore, Roster, Settings, StartError, World,
     applier::{Applier, ApplierJob},
     forwards::Forwards,
     link::Link,
@@ -14,10 +14,10 @@ use super::{
     writer::WriterJob,
 };
 use crate::{
-    env::task::{Receiver, Sender, Tasks, channel},
-    machine::{Machine, Reader},
+    env::task::{Receiver, Sender, Tasks, channel, watch},
+    machine::Machine,
     raft::{self, Base, HardState, Membership, Persist, Raft, Restored},
-    types::{LogPosition, ShardId},
+    types::ShardId,
 };
 
 /// Jobs that may wait for the log writer, for each shard: one batch, and cuts.
@@ -52,20 +52,25 @@ impl ReplicaParts<'_> {
         self,
         restored: Restored,
         store: &mut LogStore,
-    ) -> Result<(Replica, Applier, Reader), StartError> {
+    ) -> Result<(Replica, Applier), StartError> {
         let (shard, limits) = (self.link.shard, &self.settings.limits);
-        let machine = Machine::open(self.world.disk.clone(), &directory(shard), limits)
+        let mut machine = Machine::open(self.world.disk.clone(), &directory(shard), limits)
             .await
             .map_err(|error| StartError::Machine { shard, error })?;
         let restored = self.found(restored, store);
-        let restored = reconcile(shard, restored, machine.applied(), store)?;
+        if restored.base.at.index == 0 {
+            machine.found(&restored.base.membership, &self.settings.founders);
+        }
+        if machine.members().was_removed(self.settings.node) {
+            return Err(StartError::Removed(self.settings.node.0));
+        }
+        let restored = reconcile(shard, restored, &machine, store)?;
         self.observe(&restored, &machine);
 
         let rng = self.world.rng.fork(&directory(shard));
         let incarnation = rng.fork("incarnation").next_u64();
         let (applier, jobs) = channel::<ApplierJob>(APPLIER_JOBS);
         let applier_task = self.applier(machine, jobs);
-        let reader = applier_task.machine.reader();
         let replica = Replica {
             forwards: Forwards::new(incarnation, restored.hard_state.term),
             transfers: Transfers::new(incarnation),
@@ -83,7 +88,7 @@ impl ReplicaParts<'_> {
             board: Board::default(),
             seen: (0, 0),
         };
-        Ok((replica, applier_task, reader))
+        Ok((replica, applier_task))
     }
 
     /// Writes down who founds the shard, if the log is a new one.
@@ -92,7 +97,9 @@ impl ReplicaParts<'_> {
             return restored;
         }
         let base = Base {
-            membership: Membership::of_voters(self.settings.voters.iter().copied()),
+            membership: Membership::of_voters(
+                self.settings.founders.iter().map(|member| member.id),
+            ),
             ..Base::default()
         };
         let persist = Persist {
@@ -105,6 +112,7 @@ impl ReplicaParts<'_> {
 
     fn applier(&self, machine: Machine, jobs: Receiver<ApplierJob>) -> Applier {
         Applier {
+            roster: watch::channel(Roster::of(&machine, machine.applied().index)).0,
             machine,
             link: self.link.clone(),
             clock: self.world.clock.clone(),
@@ -142,7 +150,7 @@ impl ReplicaParts<'_> {
     }
 }
 
-/// Makes the log fit the state machine, which is at `applied`, durably.
+/// Makes the log fit the state machine, durably.
 ///
 /// The machine may be ahead of the log: a snapshot was installed, and the crash came before the
 /// log was cut. What the log then holds is kept if it runs through the machine's position, and
@@ -151,14 +159,12 @@ impl ReplicaParts<'_> {
 fn reconcile(
     shard: ShardId,
     restored: Restored,
-    applied: LogPosition,
+    machine: &Machine,
     store: &mut LogStore,
 ) -> Result<Restored, StartError> {
+    let applied = machine.applied();
     let Restored {
-        base: Base {
-            at: base,
-            ref membership,
-        },
+        base: Base { at: base, .. },
         ref entries,
         hard_state,
         ..
@@ -189,10 +195,9 @@ fn reconcile(
         },
         false => hard_state,
     };
-    // Who took part as of the snapshot: it will say so itself when there are changes.
     let base = Base {
         at: applied,
-        membership: membership.clone(),
+        membership: machine.membership().clone(),
     };
     let persist = Persist {
         hard_state: Some(hard_state),

@@ -8,6 +8,7 @@ use std::sync::{
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::Roster;
 use crate::{
     lsm, raft,
     types::{Index, LogPosition, NodeId, Revision, ShardId, Term},
@@ -20,8 +21,6 @@ pub struct Status {
     pub cluster: u64,
     /// The node.
     pub node: NodeId,
-    /// The members of the cluster.
-    pub voters: Vec<NodeId>,
     /// Why it no longer serves, if it has failed.
     pub failure: Option<String>,
     /// Its shards, in the order of their ids.
@@ -33,6 +32,8 @@ pub struct Status {
 pub struct ShardStatus {
     /// The shard.
     pub shard: ShardId,
+    /// Who takes part, as of the last applied entry.
+    pub roster: Roster,
     /// What Raft says.
     #[serde(flatten)]
     pub raft: RaftStatus,

@@ -27,10 +27,11 @@ use crate::{
         Clock, Disk, DiskError, OsDisk, machine_rng,
         task::{JoinHandle, Tasks, spawn, timeout, watch},
     },
-    gateway::Gateway,
+    gateway::{Gateway, SHARD},
+    machine::{Member, Members},
     node::{self, Failure, Host, Settings, World},
     rpc::{
-        peers::{Incoming, KEEP_ALIVE, Me, Outgoing},
+        peers::{Directory, Incoming, KEEP_ALIVE, Me, Outgoing},
         proto::etcdserverpb::{
             cluster_server::ClusterServer, kv_server::KvServer,
             maintenance_server::MaintenanceServer,
@@ -110,12 +111,12 @@ impl Server {
     pub async fn start_on(config: Config, listeners: Listeners) -> Result<Server, StartError> {
         let clock = Clock::system();
         let metrics = Arc::new(Metrics::new(clock.clone()));
-        let me = me(&config);
+        let directory = Directory::new(me(&config));
         let disk = metrics.watch(Arc::new(OsDisk::open(&config.data_dir)?));
         let weak = Arc::downgrade(&disk);
         let world = World {
             disk,
-            transport: Arc::new(Outgoing::start(&me, &clock)),
+            transport: Arc::new(Outgoing::start(&directory, &clock)),
             clock: clock.clone(),
             rng: machine_rng(),
             observer: None,
@@ -133,9 +134,15 @@ impl Server {
         let addresses = listeners.addresses();
         let Listeners { peer, grpc, http } = listeners;
         let inbound = Arc::new(host.clone());
-        let incoming = Routes::new(Incoming::service(me, inbound, stopping.clone()));
+        let incoming = Routes::new(Incoming::service(
+            directory.clone(),
+            inbound,
+            stopping.clone(),
+        ));
         let app = App::new(gateway.clone(), metrics.clone(), &config.limits);
         let mut tasks = Tasks::default();
+        tasks.spawn(follow_members(host.clone(), directory.clone()));
+        tasks.spawn(hear_of_removal(host.clone(), directory));
         let health = health::service(&mut tasks, gateway.clone(), clock, stopping.clone());
         let clients = client_routes(&config, &gateway, metrics).add_service(health);
         let faces = vec![
@@ -211,25 +218,50 @@ async fn released(disk: Weak<dyn Disk>, clock: &Clock) {
     }
 }
 
+/// Keeps the directory of peers like the list of members that the state machine has.
+async fn follow_members(host: Host, directory: Directory) {
+    let Ok(mut roster) = host.roster(SHARD) else {
+        return;
+    };
+    // Held no longer than this: a stopped node lets go of its data directory.
+    drop(host);
+    loop {
+        let members = roster.borrow_and_update().members.clone();
+        if !members.is_empty() {
+            directory.learn(&members);
+        }
+        if roster.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Ends the node's service if its peers say that it is no member any more.
+async fn hear_of_removal(host: Host, directory: Directory) {
+    let said = directory.told_of_removal().await;
+    host.told_of_removal(&said);
+}
+
 fn settings(config: &Config) -> Settings {
     Settings {
         cluster: config.cluster_id(),
         node: config.node,
-        voters: config.voters(),
+        founders: founders(config),
         limits: config.limits.clone(),
     }
 }
 
 fn me(config: &Config) -> Me {
-    let members = config.members.iter();
     Me {
         cluster: config.cluster_id(),
         node: config.node,
         agreement: config.agreement(),
-        addresses: members
-            .map(|member| (member.id, member.peer.clone()))
-            .collect(),
+        members: founders(config),
     }
+}
+
+fn founders(config: &Config) -> Members {
+    Members::founding(config.members.iter().map(Member::from))
 }
 
 /// The services of clients, measured.
@@ -242,7 +274,7 @@ fn client_routes(config: &Config, gateway: &Gateway, metrics: Arc<Metrics>) -> R
     );
     let message_bytes = 2 * config.limits.value_bytes_max + MESSAGE_BYTES_BESIDE;
     let kv = KvServer::new(KvService::new(face.clone())).max_decoding_message_size(message_bytes);
-    let cluster = ClusterService::new(face.clone(), &config.members);
+    let cluster = ClusterService::new(face.clone());
     let routes = Routes::new(kv)
         .add_service(ClusterServer::new(cluster))
         .add_service(MaintenanceServer::new(MaintenanceService::new(face)));

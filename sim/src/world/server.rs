@@ -5,6 +5,7 @@ use std::{future::pending, net::SocketAddr, sync::Arc};
 use sisyphus::{
     env::{Clock, Inbound},
     gateway::Gateway,
+    machine::Members,
     node::{Host, Settings, World as Doors},
     rpc::proto::etcdserverpb::kv_server::KvServer,
     service::grpc::{Face, KvService},
@@ -47,7 +48,7 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
     let settings = Settings {
         cluster: CLUSTER,
         node,
-        voters: world.plan.node_ids().collect(),
+        founders: Members::nameless(world.plan.node_ids()),
         limits: world.plan.limits.clone(),
     };
     match Host::start(settings, doors).await {

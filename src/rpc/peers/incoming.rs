@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{MESSAGE_BYTES_MAX, Me};
+use super::{Directory, MESSAGE_BYTES_MAX, directory::Refused};
 use crate::{
     env::{
         Inbound,
         task::{select, watch},
     },
     rpc::proto::peer::{
-        Batch, DeliverEnd,
+        Batch, DeliverEnd, Hello,
         peer_server::{Peer, PeerServer},
     },
     types::NodeId,
@@ -19,7 +19,7 @@ use crate::{
 
 /// Takes in what peers send, after checking who they are.
 pub struct Incoming {
-    me: Me,
+    directory: Directory,
     inbound: Arc<dyn Inbound>,
     stopping: watch::Receiver<bool>,
 }
@@ -28,28 +28,36 @@ impl Incoming {
     /// The service that delivers to `inbound` until `stopping` says true; streams never end by
     /// themselves.
     pub fn service(
-        me: Me,
+        directory: Directory,
         inbound: Arc<dyn Inbound>,
         stopping: watch::Receiver<bool>,
     ) -> PeerServer<Self> {
         let incoming = Incoming {
-            me,
+            directory,
             inbound,
             stopping,
         };
         PeerServer::new(incoming).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// The sender of a stream, from its first batch.
-    async fn greet(&self, stream: &mut Streaming<Batch>) -> Result<NodeId, Status> {
+    /// The hello of a stream, its first batch, and who says it.
+    async fn greet(&self, stream: &mut Streaming<Batch>) -> Result<(Hello, NodeId), Status> {
         let first = stream.message().await?;
         let Some(hello) = first.and_then(|batch| batch.hello) else {
             return Err(Status::invalid_argument("a stream begins with a hello"));
         };
-        self.me.check(&hello).map_err(|reason| {
-            tracing::warn!("a stream was refused: {reason}");
-            Status::failed_precondition(reason)
-        })
+        match self.directory.greet(&hello) {
+            Ok(from) => Ok((hello, from)),
+            Err(refused) => Err(status(refused)),
+        }
+    }
+}
+
+/// The code tells a caller that was removed from one that may try again.
+fn status(Refused { reason, removed }: Refused) -> Status {
+    match removed {
+        true => Status::permission_denied(reason),
+        false => Status::failed_precondition(reason),
     }
 }
 
@@ -61,11 +69,16 @@ impl Peer for Incoming {
     ) -> Result<Response<DeliverEnd>, Status> {
         let mut stream = request.into_inner();
         let mut stopping = self.stopping.clone();
-        let from = self.greet(&mut stream).await?;
+        let mut changes = self.directory.watch();
+        let (hello, from) = self.greet(&mut stream).await?;
         loop {
             let batch = select! {
                 biased;
                 _ = stopping.wait_for(|stopping| *stopping) => None,
+                _ = changes.changed() => {
+                    self.directory.greet(&hello).map_err(status)?;
+                    continue;
+                }
                 batch = stream.message() => batch?,
             };
             let Some(batch) = batch else {

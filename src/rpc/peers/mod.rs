@@ -21,8 +21,12 @@
 //!
 //! Invariants:
 //! * a queue holds at most so many frames and bytes as its lane's room says;
-//! * nothing is delivered before the stream's hello was checked: cluster, sender, receiver and the
-//!   list of voters must fit, or the stream is refused with an error that names both sides;
+//! * nothing is delivered before the stream's hello was checked: cluster, sender and receiver must
+//!   fit, and among founders the list of them, or the stream is refused with an error that names
+//!   both sides;
+//! * there are streams to the members of the [`Directory`] and from them, and to and from nobody else:
+//!   it follows the replicated list of members, and so do they. Who is no member any more is told
+//!   so when it calls, because it may have missed its removal;
 //! * a peer's name is resolved again for every connection: pods come back under other addresses;
 //! * a connection over which nothing comes back is given up after [`KEEP_ALIVE`] twice.
 //!
@@ -30,18 +34,20 @@
 //! takes to connect again: a leader that is heard and sends nothing else. That is as if its appends
 //! got lost, and ends as soon.
 
+mod directory;
 mod incoming;
 mod outgoing;
 mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
+pub use directory::{Directory, Me};
 pub use incoming::Incoming;
 pub use outgoing::Outgoing;
 
-use crate::{env::Lane, rpc::proto::peer::Hello, types::NodeId};
+use crate::env::Lane;
 
 /// What may wait for one peer in one lane.
 #[derive(Clone, Copy, Debug)]
@@ -81,56 +87,3 @@ const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
 /// How often the far end is asked for a sign of life, and how long it may take to answer.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(2);
-
-/// What a node knows of itself and its cluster, for both ends of a stream.
-#[derive(Clone, Debug)]
-pub struct Me {
-    /// The cluster's number.
-    pub cluster: u64,
-    /// This node.
-    pub node: NodeId,
-    /// The digest of what all nodes must agree on.
-    pub agreement: u64,
-    /// All members and where they listen for each other, `host:port`.
-    pub addresses: BTreeMap<NodeId, String>,
-}
-
-impl Me {
-    fn hello(&self, to: NodeId) -> Hello {
-        Hello {
-            cluster: self.cluster,
-            from: self.node.0,
-            to: to.0,
-            agreement: self.agreement,
-        }
-    }
-
-    /// Who says hello, or why it is not listened to.
-    fn check(&self, hello: &Hello) -> Result<NodeId, String> {
-        let from = NodeId(hello.from);
-        let me = format!("node {} of cluster {:x}", self.node.0, self.cluster);
-        let you = format!("node {} of cluster {:x}", hello.from, hello.cluster);
-        if hello.cluster != self.cluster {
-            return Err(format!(
-                "this is {me}, but {you} calls: correct `cluster` or the addresses"
-            ));
-        }
-        if hello.to != self.node.0 {
-            return Err(format!(
-                "this is {me}, but {you} looks for node {}: correct the addresses in `members`",
-                hello.to
-            ));
-        }
-        if from == self.node || !self.addresses.contains_key(&from) {
-            return Err(format!(
-                "{you} is not one of the peers of {me}: correct `members`"
-            ));
-        }
-        if hello.agreement != self.agreement {
-            return Err(format!(
-                "{you} and {me} disagree on who votes: make `members` the same"
-            ));
-        }
-        Ok(from)
-    }
-}

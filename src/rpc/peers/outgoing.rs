@@ -1,13 +1,17 @@
-//! The sending end: a task per peer and lane that keeps a stream open, and the door in front of them.
+//! The sending end: a task per peer and lane that keeps a stream open, one that follows the list of
+//! members, and the door in front of them.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
-use tonic::transport::{Channel, Endpoint};
+use parking_lot::{Mutex, RwLock};
+use tonic::{
+    Code,
+    transport::{Channel, Endpoint},
+};
 
 use super::{
-    BACKOFF_MAX, BACKOFF_MIN, CONNECT_WITHIN, KEEP_ALIVE, Me,
+    BACKOFF_MAX, BACKOFF_MIN, CONNECT_WITHIN, Directory, KEEP_ALIVE,
     queue::{Queue, queue},
     room,
 };
@@ -16,51 +20,47 @@ use crate::{
         Clock, Lane, Transport,
         task::{Tasks, timeout},
     },
-    rpc::proto::peer::{Hello, peer_client::PeerClient},
+    rpc::proto::peer::peer_client::PeerClient,
     types::NodeId,
 };
 
 /// The way to all peers. Ends its streams when dropped.
 #[derive(Debug)]
 pub struct Outgoing {
-    slots: BTreeMap<(NodeId, Lane), Slot>,
+    slots: Slots,
     _tasks: Tasks,
 }
 
 /// Where the queue of a lane stands while it is connected. The lock is held for a push.
 type Slot = Arc<Mutex<Option<Queue>>>;
 
+/// The slots of all lanes there are now. Written when the members change.
+type Slots = Arc<RwLock<BTreeMap<(NodeId, Lane), Slot>>>;
+
+/// The streams to one peer, which end when this is dropped.
+struct Links {
+    address: String,
+    _tasks: Tasks,
+}
+
 /// One lane to one peer, as its task sees it.
 struct Link {
     to: NodeId,
     lane: Lane,
     address: String,
-    hello: Hello,
     slot: Slot,
     clock: Clock,
+    directory: Directory,
 }
 
 impl Outgoing {
-    /// Begins to connect to all members but this one.
-    pub fn start(me: &Me, clock: &Clock) -> Self {
+    /// Connects to all members but this one, now and whenever they change.
+    pub fn start(directory: &Directory, clock: &Clock) -> Self {
+        let slots = Slots::default();
         let mut tasks = Tasks::default();
-        let peers = me.addresses.iter().filter(|(id, _)| **id != me.node);
-        let lanes = peers.flat_map(|peer| Lane::ALL.map(|lane| (peer, lane)));
-        let slots = lanes.map(|((to, address), lane)| {
-            let slot = Slot::default();
-            let link = Link {
-                to: *to,
-                lane,
-                address: address.clone(),
-                hello: me.hello(*to),
-                slot: slot.clone(),
-                clock: clock.clone(),
-            };
-            tasks.spawn(link.run());
-            ((*to, lane), slot)
-        });
+        tasks.spawn(follow(directory.clone(), clock.clone(), slots.clone()));
         Outgoing {
-            slots: slots.collect(),
+            slots,
             _tasks: tasks,
         }
     }
@@ -68,7 +68,7 @@ impl Outgoing {
 
 impl Transport for Outgoing {
     fn send(&self, to: NodeId, lane: Lane, frame: Bytes) {
-        if let Some(slot) = self.slots.get(&(to, lane))
+        if let Some(slot) = self.slots.read().get(&(to, lane))
             && let Some(queue) = &*slot.lock()
         {
             // A full queue drops the frame: that is the contract.
@@ -77,28 +77,68 @@ impl Transport for Outgoing {
     }
 }
 
+/// Keeps one set of links for each peer that the directory has, for ever.
+async fn follow(directory: Directory, clock: Clock, slots: Slots) {
+    let mut changes = directory.watch();
+    let mut links = BTreeMap::<NodeId, Links>::new();
+    loop {
+        let wanted = changes.borrow_and_update().addresses();
+        links.retain(|id, links| wanted.get(id) == Some(&links.address));
+        slots.write().retain(|(id, _), _| links.contains_key(id));
+        for (to, address) in wanted {
+            let open = || open(to, &address, &directory, &clock, &slots);
+            links.entry(to).or_insert_with(open);
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Begins to connect to a peer in all lanes.
+fn open(to: NodeId, address: &str, directory: &Directory, clock: &Clock, slots: &Slots) -> Links {
+    let mut tasks = Tasks::default();
+    for lane in Lane::ALL {
+        let slot = Slot::default();
+        slots.write().insert((to, lane), slot.clone());
+        let link = Link {
+            to,
+            lane,
+            address: address.to_owned(),
+            slot,
+            clock: clock.clone(),
+            directory: directory.clone(),
+        };
+        tasks.spawn(link.run());
+    }
+    Links {
+        address: address.to_owned(),
+        _tasks: tasks,
+    }
+}
+
 impl Link {
     /// Connects, sends until the stream ends, and begins again, for ever.
     async fn run(self) {
         let mut backoff = BACKOFF_MIN;
-        let mut complained = false;
+        let mut complained = None;
         loop {
             let began_us = self.clock.now_us();
             let ended = self.connect_and_send().await;
             *self.slot.lock() = None;
             let lasted = Duration::from_micros(self.clock.now_us() - began_us);
             if lasted > BACKOFF_MAX + CONNECT_WITHIN {
-                (backoff, complained) = (BACKOFF_MIN, false);
+                (backoff, complained) = (BACKOFF_MIN, None);
             }
-            // Once for an outage, not twice a second while it lasts.
-            if !complained {
+            // Once for each reason of an outage, not twice a second while it lasts.
+            if complained.as_ref() != Some(&ended) {
                 tracing::warn!(
                     peer = self.to.0,
                     lane = ?self.lane,
                     address = self.address,
                     "no stream: {ended}"
                 );
-                complained = true;
+                complained = Some(ended);
             }
             self.clock.sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
@@ -112,12 +152,17 @@ impl Link {
             Ok(Err(error)) => return chain(&error),
             Err(_) => return format!("no connection within {CONNECT_WITHIN:?}"),
         };
-        let (queue, batches) = queue(self.hello, room(self.lane));
+        let (queue, batches) = queue(self.directory.hello(self.to), room(self.lane));
         *self.slot.lock() = Some(queue);
         tracing::debug!(peer = self.to.0, lane = ?self.lane, address = self.address, "connected");
         match PeerClient::new(channel).deliver(batches).await {
             Ok(_) => "the peer ended it".to_owned(),
-            Err(status) => status.message().to_owned(),
+            Err(status) => {
+                if status.code() == Code::PermissionDenied {
+                    self.directory.tell_of_removal(status.message());
+                }
+                status.message().to_owned()
+            }
         }
     }
 

@@ -12,20 +12,38 @@ use crate::env::{
     Clock, Inbound, Lane, Transport,
     task::{JoinHandle, Receiver, Sender, channel, sleep, spawn, timeout, watch},
 };
+use crate::{
+    machine::{Member, Members},
+    rpc::proto::peer::Hello,
+    types::NodeId,
+};
 
 /// Long enough for a loaded machine; nothing waits for it when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+fn members(addresses: &[SocketAddr]) -> Members {
+    let members = addresses.iter().enumerate().map(|(at, address)| Member {
+        id: NodeId(at as u64 + 1),
+        name: format!("node-{}", at + 1),
+        peer: address.to_string(),
+        grpc: String::new(),
+        http: String::new(),
+        started: false,
+    });
+    Members::founding(members)
+}
+
 fn me(node: u64, addresses: &[SocketAddr]) -> Me {
-    let addresses = addresses.iter().enumerate();
     Me {
         cluster: 0xc1,
         node: NodeId(node),
         agreement: 5,
-        addresses: addresses
-            .map(|(at, address)| (NodeId(at as u64 + 1), address.to_string()))
-            .collect(),
+        members: members(addresses),
     }
+}
+
+fn directory(node: u64, addresses: &[SocketAddr]) -> Directory {
+    Directory::new(me(node, addresses))
 }
 
 struct Heard(Sender<(NodeId, Bytes)>);
@@ -44,11 +62,11 @@ struct Ear {
 }
 
 impl Ear {
-    fn start(me: Me, listener: TcpListener) -> Ear {
+    fn start(directory: Directory, listener: TcpListener) -> Ear {
         let (sender, heard) = channel(1_000);
         let (stop, stopping) = watch::channel(false);
         let mut closed = stopping.clone();
-        let service = Incoming::service(me, Arc::new(Heard(sender)), stopping);
+        let service = Incoming::service(directory, Arc::new(Heard(sender)), stopping);
         let server = spawn(async move {
             let stopped = async move { drop(closed.wait_for(|stop| *stop).await) };
             Server::builder()
@@ -109,8 +127,8 @@ async fn frames_arrive_in_order_and_a_restarted_peer_is_found_again() {
     let (_, first) = listen("127.0.0.1:0").await;
     let (listener, second) = listen("127.0.0.1:0").await;
     let addresses = [first, second];
-    let mut ear = Ear::start(me(2, &addresses), listener);
-    let outgoing = Outgoing::start(&me(1, &addresses), &Clock::system());
+    let mut ear = Ear::start(directory(2, &addresses), listener);
+    let outgoing = Outgoing::start(&directory(1, &addresses), &Clock::system());
     assert_eq!(
         send_until_heard(&outgoing, Lane::Bulk, &mut ear, b"up").await,
         NodeId(1)
@@ -137,7 +155,7 @@ async fn frames_arrive_in_order_and_a_restarted_peer_is_found_again() {
 
     ear.stop().await;
     let (listener, _) = listen(&second.to_string()).await;
-    let mut ear = Ear::start(me(2, &addresses), listener);
+    let mut ear = Ear::start(directory(2, &addresses), listener);
     send_until_heard(&outgoing, Lane::Bulk, &mut ear, b"again").await;
 }
 
@@ -147,8 +165,8 @@ async fn a_heartbeat_overtakes_megabytes() {
     let (_, first) = listen("127.0.0.1:0").await;
     let (listener, second) = listen("127.0.0.1:0").await;
     let addresses = [first, second];
-    let mut ear = Ear::start(me(2, &addresses), listener);
-    let outgoing = Outgoing::start(&me(1, &addresses), &Clock::system());
+    let mut ear = Ear::start(directory(2, &addresses), listener);
+    let outgoing = Outgoing::start(&directory(1, &addresses), &Clock::system());
     for lane in Lane::ALL {
         send_until_heard(&outgoing, lane, &mut ear, b"up").await;
     }
@@ -173,7 +191,7 @@ async fn a_heartbeat_overtakes_megabytes() {
 async fn nobody_hears_a_node_that_is_not_there_or_not_known() {
     let (_, first) = listen("127.0.0.1:0").await;
     let (_, gone) = listen("127.0.0.1:0").await;
-    let outgoing = Outgoing::start(&me(1, &[first, gone]), &Clock::system());
+    let outgoing = Outgoing::start(&directory(1, &[first, gone]), &Clock::system());
     outgoing.send(NodeId(2), Lane::Urgent, Bytes::from_static(b"lost"));
     outgoing.send(NodeId(9), Lane::Urgent, Bytes::from_static(b"lost"));
     outgoing.send(NodeId(1), Lane::Urgent, Bytes::from_static(b"to itself"));
@@ -188,7 +206,7 @@ fn strangers_are_refused_with_both_sides_named() {
     let refusal = |change: fn(&mut Hello)| {
         let mut hello = good;
         change(&mut hello);
-        me_2.check(&hello).unwrap_err()
+        me_2.check(&hello).unwrap_err().reason
     };
     assert_eq!(
         refusal(|hello| hello.cluster = 0xbad),
@@ -200,7 +218,62 @@ fn strangers_are_refused_with_both_sides_named() {
             .starts_with("node 7 of cluster c1 is not one of the peers of node 2")
     );
     assert!(refusal(|hello| hello.from = 2).contains("is not one of the peers"));
-    assert!(refusal(|hello| hello.agreement = 6).contains("disagree on who votes"));
+    assert!(refusal(|hello| hello.agreement = 6).contains("disagree on who founds"));
+}
+
+#[test]
+fn founders_compare_what_they_were_told_and_others_do_not() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let mut hello = me(1, &[nobody, nobody]).hello(NodeId(2));
+    hello.agreement = 0;
+    assert_eq!(me(2, &[nobody, nobody]).check(&hello), Ok(NodeId(1)));
+}
+
+#[test]
+fn who_was_removed_is_told_so_by_those_who_know_and_by_nobody_else() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let directory = directory(2, &[nobody, nobody, nobody]);
+    let hello = |from| me(from, &[]).hello(NodeId(2));
+    let mut members = members(&[nobody, nobody, nobody]);
+    members.remove(NodeId(3)).unwrap();
+    // A configuration that leaves somebody out is no proof.
+    let mut configured = me(2, &[]);
+    configured.members = members.clone();
+    assert!(!configured.check(&hello(3)).unwrap_err().removed);
+    assert_eq!(directory.greet(&hello(3)), Ok(NodeId(3)));
+    directory.learn(&members);
+    assert!(directory.greet(&hello(3)).unwrap_err().removed);
+    // The next one to join may call before its admission is known here.
+    assert!(!directory.greet(&hello(4)).unwrap_err().removed);
+}
+
+#[tokio::test]
+async fn links_follow_the_members() {
+    let (_, first) = listen("127.0.0.1:0").await;
+    let (listener, second) = listen("127.0.0.1:0").await;
+    let (ours, theirs) = (directory(1, &[first]), directory(2, &[first, second]));
+    let mut ear = Ear::start(theirs.clone(), listener);
+    let outgoing = Outgoing::start(&ours, &Clock::system());
+    ours.learn(&members(&[first, second]));
+    send_until_heard(&outgoing, Lane::Urgent, &mut ear, b"joined").await;
+
+    // It moves.
+    ear.stop().await;
+    let (listener, moved) = listen("127.0.0.1:0").await;
+    let mut ear = Ear::start(theirs.clone(), listener);
+    ours.learn(&members(&[first, moved]));
+    send_until_heard(&outgoing, Lane::Urgent, &mut ear, b"moved").await;
+
+    // It removes the sender, whose stream ends and who hears why.
+    let mut left = members(&[first, moved]);
+    left.remove(NodeId(1)).unwrap();
+    theirs.learn(&left);
+    let said = timeout(PATIENCE, ours.told_of_removal()).await.unwrap();
+    assert_eq!(said, "node 1 of cluster c1 was removed from the cluster");
+    while ear.heard.try_recv().is_ok() {}
+    outgoing.send(NodeId(2), Lane::Urgent, Bytes::from_static(b"psst"));
+    sleep(Duration::from_millis(50)).await;
+    assert!(ear.heard.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -208,10 +281,10 @@ async fn a_refused_stream_delivers_nothing() {
     let (_, first) = listen("127.0.0.1:0").await;
     let (listener, second) = listen("127.0.0.1:0").await;
     let addresses = [first, second];
-    let mut ear = Ear::start(me(2, &addresses), listener);
+    let mut ear = Ear::start(directory(2, &addresses), listener);
     let mut stranger = me(1, &addresses);
     stranger.cluster += 1;
-    let outgoing = Outgoing::start(&stranger, &Clock::system());
+    let outgoing = Outgoing::start(&Directory::new(stranger), &Clock::system());
     for _ in 0..40 {
         outgoing.send(NodeId(2), Lane::Urgent, Bytes::from_static(b"psst"));
         sleep(Duration::from_millis(5)).await;

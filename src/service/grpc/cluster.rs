@@ -2,11 +2,13 @@
 
 use tonic::{Request, Response, Status};
 
-use super::Face;
+use super::{Face, errors};
 use crate::{
-    config,
+    gateway::Consistency,
+    machine::Member,
+    node::Roster,
     rpc::proto::etcdserverpb::{
-        Member, MemberListRequest, MemberListResponse, cluster_server::Cluster,
+        self as pb, MemberListRequest, MemberListResponse, cluster_server::Cluster,
     },
 };
 
@@ -14,25 +16,32 @@ use crate::{
 #[derive(Clone)]
 pub struct ClusterService {
     face: Face,
-    members: Vec<Member>,
 }
 
 impl ClusterService {
-    /// The service over `face`; the members are those of the configuration.
-    pub fn new(face: Face, members: &[config::Member]) -> Self {
-        let mut members: Vec<Member> = members.iter().map(member).collect();
-        members.sort_by_key(|member| member.id);
-        ClusterService { face, members }
+    /// The service over `face`.
+    pub fn new(face: Face) -> Self {
+        ClusterService { face }
     }
 }
 
-fn member(member: &config::Member) -> Member {
-    Member {
+/// All members as etcd's clients see them, by number.
+fn members(roster: &Roster) -> Vec<pb::Member> {
+    let members = roster.members.iter();
+    members.map(|member| member_out(member, roster)).collect()
+}
+
+fn member_out(member: &Member, roster: &Roster) -> pb::Member {
+    let urls = |address: &str| match address {
+        "" => vec![],
+        address => vec![format!("http://{address}")],
+    };
+    pb::Member {
         id: member.id.0,
         name: member.name.clone(),
-        peer_urls: vec![format!("http://{}", member.peer)],
-        client_urls: vec![format!("http://{}", member.grpc)],
-        is_learner: false,
+        peer_urls: urls(&member.peer),
+        client_urls: urls(&member.grpc),
+        is_learner: !roster.membership.is_voter(member.id),
     }
 }
 
@@ -40,11 +49,18 @@ fn member(member: &config::Member) -> Member {
 impl Cluster for ClusterService {
     async fn member_list(
         &self,
-        _: Request<MemberListRequest>,
+        request: Request<MemberListRequest>,
     ) -> Result<Response<MemberListResponse>, Status> {
+        let patience = self.face.timeout(request.metadata());
+        let consistency = match request.get_ref().linearizable {
+            true => Consistency::Linearizable,
+            false => Consistency::Stale(0),
+        };
+        let roster = self.face.gateway.roster(consistency, patience).await;
+        let roster = roster.map_err(errors::of_request)?;
         Ok(Response::new(MemberListResponse {
             header: self.face.now().header(),
-            members: self.members.clone(),
+            members: members(&roster),
         }))
     }
 }

@@ -1,0 +1,178 @@
+//! Who the peers are, as both ends of every stream know it: it changes while they run.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use crate::{env::task::watch, machine::Members, rpc::proto::peer::Hello, types::NodeId};
+
+/// Callers whose refusals are remembered, so that each is logged once.
+const REFUSED_MAX: usize = 64;
+
+/// What a node knows of itself and its cluster, for both ends of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// The cluster's number.
+    pub cluster: u64,
+    /// This node.
+    pub node: NodeId,
+    /// The digest of what the founders of a cluster must agree on, which is only compared as long as
+    /// both sides know nothing newer; 0 of a node that does.
+    pub agreement: u64,
+    /// All members and where they listen for each other.
+    pub members: Members,
+}
+
+/// The addresses of a cluster's members. Clones are the same directory.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    me: watch::Sender<Me>,
+    /// What peers said of this node's own removal.
+    removed: watch::Sender<Option<String>>,
+    /// By caller: why it was refused last.
+    refused: Mutex<BTreeMap<u64, String>>,
+}
+
+/// Why a caller is not listened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// In words, with both sides named.
+    pub(super) reason: String,
+    /// Whether the caller was a member once and never will be again.
+    pub(super) removed: bool,
+}
+
+impl Directory {
+    /// What a node knows when it starts.
+    pub fn new(me: Me) -> Directory {
+        Directory {
+            shared: Arc::new(Shared {
+                me: watch::channel(me).0,
+                removed: watch::channel(None).0,
+                refused: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Replaces the members by those that the replicated state names: links to new ones are made,
+    /// those to members that moved are made again, and those of removed ones end.
+    pub fn learn(&self, members: &Members) {
+        if self.shared.me.borrow().members == *members {
+            return;
+        }
+        self.shared.me.send_modify(|me| {
+            (me.members, me.agreement) = (members.clone(), 0);
+        });
+    }
+
+    /// Waits until a peer says that this node was removed from the cluster; answers its words.
+    pub async fn told_of_removal(&self) -> String {
+        let mut removed = self.shared.removed.subscribe();
+        match removed.wait_for(Option::is_some).await {
+            Ok(said) => said.clone().unwrap_or_default(),
+            Err(_) => unreachable!("this directory holds the other end"),
+        }
+    }
+
+    /// Takes note that a peer said so.
+    pub(super) fn tell_of_removal(&self, said: &str) {
+        self.shared.removed.send_replace(Some(said.to_owned()));
+    }
+
+    /// What this node says when it calls `to`.
+    pub(super) fn hello(&self, to: NodeId) -> Hello {
+        self.shared.me.borrow().hello(to)
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Me> {
+        self.shared.me.subscribe()
+    }
+
+    /// Who says hello, or why it is not listened to. A refusal is logged if it is not the last one
+    /// of this caller again.
+    pub(super) fn greet(&self, hello: &Hello) -> Result<NodeId, Refused> {
+        let result = self.shared.me.borrow().check(hello);
+        let mut refused = self.shared.refused.lock();
+        match &result {
+            Ok(_) => drop(refused.remove(&hello.from)),
+            Err(Refused { reason, .. }) => {
+                if refused.get(&hello.from) != Some(reason) {
+                    tracing::warn!("a stream was refused: {reason}");
+                }
+                if refused.len() < REFUSED_MAX || refused.contains_key(&hello.from) {
+                    refused.insert(hello.from, reason.clone());
+                }
+            }
+        }
+        result
+    }
+}
+
+impl Me {
+    pub(super) fn hello(&self, to: NodeId) -> Hello {
+        Hello {
+            cluster: self.cluster,
+            from: self.node.0,
+            to: to.0,
+            agreement: self.agreement,
+        }
+    }
+
+    /// Where the others are reached; a member that has no address, or has given it up to the one
+    /// that replaces it, is not.
+    pub(super) fn addresses(&self) -> BTreeMap<NodeId, String> {
+        let others = self.members.iter().filter(|member| member.id != self.node);
+        let reachable = others.filter(|member| !member.peer.is_empty());
+        reachable
+            .map(|member| (member.id, member.peer.clone()))
+            .collect()
+    }
+
+    /// Who says hello, or why it is not listened to.
+    pub(super) fn check(&self, hello: &Hello) -> Result<NodeId, Refused> {
+        let from = NodeId(hello.from);
+        let me = format!("node {} of cluster {:x}", self.node.0, self.cluster);
+        let you = format!("node {} of cluster {:x}", hello.from, hello.cluster);
+        let refused = |reason| {
+            Err(Refused {
+                reason,
+                removed: false,
+            })
+        };
+        if hello.cluster != self.cluster {
+            return refused(format!(
+                "this is {me}, but {you} calls: correct `cluster` or the addresses"
+            ));
+        }
+        if hello.to != self.node.0 {
+            return refused(format!(
+                "this is {me}, but {you} looks for node {}: correct the addresses in `members`",
+                hello.to
+            ));
+        }
+        // A list that was configured may lack somebody by mistake; one that was agreed on does not.
+        if self.agreement == 0 && self.members.was_removed(from) {
+            return Err(Refused {
+                reason: format!("{you} was removed from the cluster"),
+                removed: true,
+            });
+        }
+        if from == self.node || self.members.get(from).is_none() {
+            return refused(format!(
+                "{you} is not one of the peers of {me}: add it with `sicli cluster add`, or correct `members`"
+            ));
+        }
+        let both = hello.agreement != 0 && self.agreement != 0;
+        if both && hello.agreement != self.agreement {
+            return refused(format!(
+                "{you} and {me} disagree on who founds the cluster: make `members` the same"
+            ));
+        }
+        Ok(from)
+    }
+}
