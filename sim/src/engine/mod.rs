@@ -194,8 +194,12 @@ impl World {
         tokio::time::sleep(Duration::from_millis(rng.between(1, LIFE_MS))).await;
         tasks.end().await;
         self.count(&store);
-        if end == End::Closed && !self.close(store).await {
-            assert!(self.is_troubled, "the store does not close");
+        if end == End::Closed
+            && let Err(error) = self.close(store).await
+        {
+            // A drive that works may still be too slow for an impatient store.
+            let is_slow = matches!(error, StoreError::Stalled { .. });
+            assert!(self.is_troubled || is_slow, "closing failed: {error}");
             self.tally.stopped += 1;
         }
     }
@@ -207,11 +211,11 @@ impl World {
         opened.expect("opening a store comes to an end")
     }
 
-    /// Whether the store was closed properly. However full the drive is, that comes to an end.
-    async fn close(&self, store: Store) -> bool {
+    /// Closes the store. However full the drive is, that comes to an end.
+    async fn close(&self, store: Store) -> Result<(), StoreError> {
         let patience = Duration::from_millis(CLOSING_MS_MAX);
         let closed = tokio::time::timeout(patience, store.close()).await;
-        closed.expect("closing a store comes to an end").is_ok()
+        closed.expect("closing a store comes to an end")
     }
 
     /// Checks everything there is after an opening.
