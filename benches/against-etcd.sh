@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
 # Three sisyphus processes beside three etcd processes on this machine: the same load generator,
-# protocol, keys and disk, in turns. Prints writes/s, p50 and p99 of each and the ratio, with what
-# the numbers depend on: cores, kernel, and the time of one sync of the disk.
+# protocol, keys and disk, in turns. For writes and for linearizable reads, at each number of
+# clients, prints operations/s, p50, p99, and the CPU time that all three servers together spent on
+# an operation; then the ratios, with what the numbers depend on: cores, kernel, and the time of one
+# sync of the disk.
 #
-#   benches/against-etcd.sh            builds what it needs, takes about a minute
-#   CLIENTS=1 ROUNDS=5 DIR=/mnt/nvme benches/against-etcd.sh
+#   benches/against-etcd.sh            builds what it needs, takes about four minutes
+#   CLIENTS="1 1000" LOADS=writes ROUNDS=5 DIR=/mnt/nvme benches/against-etcd.sh
 #
 # Without etcd installed (Debian: etcd-server) it measures sisyphus alone. Everything it starts and
 # writes is gone when it ends, however it ends.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-CLIENTS=${CLIENTS:-64}         # concurrent clients, each with one write under way
+CLIENTS=${CLIENTS:-1 64 256 1000} # numbers of concurrent clients, each with one request under way
+LOADS=${LOADS:-writes reads}
 VALUE_BYTES=${VALUE_BYTES:-100}
 KEYS=${KEYS:-10000}
-READS=${READS:-0}              # share of reads
-ROUNDS=${ROUNDS:-3}            # measured rounds of each store, after one to warm up
-SECONDS_EACH=${SECONDS_EACH:-5}
+ROUNDS=${ROUNDS:-3}            # measured rounds of each store at each point
+SECONDS_EACH=${SECONDS_EACH:-4}
 BASE_PORT=${BASE_PORT:-24100}  # 18 ports from here on
 DIR=${DIR:-target}             # data lives below; its disk is what is measured
 
@@ -89,22 +91,43 @@ wait_for() { # name endpoints
     fail "$1 does not come up"
 }
 
-# One round; prints: writes/s p50_us p99_us.
-round() { # api endpoints
-    timeout $((SECONDS_EACH + 60)) "$bin/sicli" --endpoints "$2" --output json workload --api "$1" \
-        --duration "${SECONDS_EACH}s" --clients "$CLIENTS" --keys "$KEYS" \
-        --value-bytes "$VALUE_BYTES" --reads "$READS" |
-        sed -n 's/.*"writes":{\([^}]*\)}.*/\1/p' | tr ',' '\n' | tr -d '"' |
-        awk -F: '{ v[$1] = $2 } END { printf "%.0f %d %d\n", v["per_s"], v["p50_us"], v["p99_us"] }'
+# What processes have used of the CPU so far, in clock ticks.
+ticks() { # pids
+    local sum=0 pid
+    for pid in "$@"; do
+        # Behind the name, which may hold anything, stand user and system time as fields 12 and 13.
+        read -r -a fields <<<"$(sed 's/.*) //' "/proc/$pid/stat")"
+        sum=$((sum + fields[11] + fields[12]))
+    done
+    echo "$sum"
 }
 
-# The round in the middle, by writes/s.
+# One round; prints: operations/s p50_us p99_us cpu_us_per_operation.
+round() { # api endpoints load clients pids
+    local api=$1 endpoints=$2 load=$3 clients=$4 share=0 before after
+    shift 4
+    [ "$load" = writes ] || share=1
+    before=$(ticks "$@")
+    timeout $((SECONDS_EACH + 60)) "$bin/sicli" --endpoints "$endpoints" --output json workload \
+        --api "$api" --duration "${SECONDS_EACH}s" --clients "$clients" --keys "$KEYS" \
+        --value-bytes "$VALUE_BYTES" --reads "$share" >"$work/round"
+    after=$(ticks "$@")
+    sed -n "s/.*\"$load\":{\([^}]*\)}.*/\1/p" "$work/round" | tr ',' '\n' | tr -d '"' |
+        awk -F: -v ticks=$((after - before)) -v hz="$(getconf CLK_TCK)" -v seconds="$SECONDS_EACH" '
+            { v[$1] = $2 }
+            END {
+                count = v["per_s"] * seconds
+                cpu = count > 0 ? ticks * 1e6 / hz / count : 0
+                printf "%.0f %d %d %.0f\n", v["per_s"], v["p50_us"], v["p99_us"], cpu
+            }'
+}
+
+# The round in the middle, by operations/s.
 median() { sort -n "$1" | sed -n "$(((ROUNDS + 1) / 2))p"; }
 
-row() { # name "writes/s p50_us p99_us"
-    read -r rate p50 p99 <<<"$2"
-    awk -v name="$1" -v rate="$rate" -v p50="$p50" -v p99="$p99" \
-        'BEGIN { printf "%-16s %10d %10.2f %10.2f\n", name, rate, p50 / 1000, p99 / 1000 }'
+row() { # load clients name "operations/s p50_us p99_us cpu_us"
+    awk -v load="$1" -v clients="$2" -v name="$3" '
+        { printf "%-7s %7d  %-14s %10d %9.2f %9.2f %9d\n", load, clients, name, $1, $2 / 1000, $3 / 1000, $4 }' <<<"$4"
 }
 
 # The mean time of one 4 KiB write that waits for the disk.
@@ -116,24 +139,25 @@ sync_ms() {
 wait_for sisyphus "$sisyphus"
 [ -z "$etcd" ] || wait_for etcd "$etcd"
 sync=$(sync_ms)
-for n in $(seq 0 "$ROUNDS"); do
-    # In turns, so that a noisy minute of the machine does not hit one of them alone.
-    s=$(round sisyphus "$sisyphus")
-    e=""
-    [ -z "$etcd" ] || e=$(round etcd "$etcd")
-    [ "$n" = 0 ] && continue
-    echo "$s" >>"$work/sisyphus.rounds"
-    [ -z "$etcd" ] || echo "$e" >>"$work/etcd.rounds"
-done
-
 echo "machine: $(nproc) cores, $(uname -sr), one synced 4 KiB write takes $sync ms in $DIR"
-echo "load: $CLIENTS clients, $VALUE_BYTES-byte values, $KEYS keys, share of reads $READS; median of $ROUNDS rounds of ${SECONDS_EACH} s"
-printf '%-16s %10s %10s %10s\n' store writes/s "p50 ms" "p99 ms"
-s=$(median "$work/sisyphus.rounds")
-row sisyphus "$s"
-if [ -n "$etcd" ]; then
-    e=$(median "$work/etcd.rounds")
-    row "etcd $etcd_version" "$e"
-    paste -d' ' <(echo "$s") <(echo "$e") |
-        awk '{ printf "%-16s %10.2f %10.2f %10.2f\n", "sisyphus/etcd", $1 / $4, $2 / $5, $3 / $6 }'
-fi
+echo "load: $VALUE_BYTES-byte values, $KEYS keys; median of $ROUNDS rounds of ${SECONDS_EACH} s; cpu: all servers, per operation"
+printf '%-7s %7s  %-14s %10s %9s %9s %9s\n' load clients store "op/s" "p50 ms" "p99 ms" "cpu us"
+# The keys, so that reads find something; and a warm start for both.
+round sisyphus "$sisyphus" writes 64 "${pids[@]:0:3}" >/dev/null
+[ -z "$etcd" ] || round etcd "$etcd" writes 64 "${pids[@]:3:3}" >/dev/null
+for load in $LOADS; do
+    for clients in $CLIENTS; do
+        rm -f "$work"/*.rounds
+        for _ in $(seq "$ROUNDS"); do
+            # In turns, so that a noisy minute of the machine does not hit one of them alone.
+            round sisyphus "$sisyphus" "$load" "$clients" "${pids[@]:0:3}" >>"$work/sisyphus.rounds"
+            [ -z "$etcd" ] || round etcd "$etcd" "$load" "$clients" "${pids[@]:3:3}" >>"$work/etcd.rounds"
+        done
+        s=$(median "$work/sisyphus.rounds")
+        row "$load" "$clients" sisyphus "$s"
+        [ -n "$etcd" ] || continue
+        e=$(median "$work/etcd.rounds")
+        row "$load" "$clients" "etcd $etcd_version" "$e"
+        awk '{ printf "%-7s %7s  %-14s %10.2f %9.2f %9.2f %9.2f\n", "", "", "  ratio", $1 / $5, $2 / $6, $3 / $7, $4 / $8 }' <<<"$s $e"
+    done
+done
