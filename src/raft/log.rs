@@ -79,11 +79,18 @@ impl Log {
     /// What a log would begin with that held the entries after `index` alone, if this log has it.
     pub fn base_at(&self, index: Index) -> Option<Base> {
         let term = self.term_at(index)?;
-        let count = self.memberships.partition_point(|(at, _)| *at <= index);
-        let before = count.checked_sub(1).map(|last| &self.memberships[last].1);
-        let membership = before.unwrap_or(&self.base.membership).clone();
         let at = LogPosition { term, index };
+        let membership = self.memberships_since(index).next()?.clone();
         Some(Base { at, membership })
+    }
+
+    /// The membership as of `index`, and those that came after it.
+    pub fn memberships_since(&self, index: Index) -> impl Iterator<Item = &Membership> {
+        let until = self.memberships.partition_point(|(at, _)| *at <= index);
+        let later = self.memberships.range(until.saturating_sub(1)..);
+        let base = Some(&self.base.membership).filter(|_| until == 0);
+        base.into_iter()
+            .chain(later.map(|(_, membership)| membership))
     }
 
     /// The last position: of the last entry, or the base.

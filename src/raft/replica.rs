@@ -40,7 +40,7 @@ impl Raft {
             Role::Candidate(candidate) if !candidate.has_asked() => Turn::Stay,
             _ => {
                 shared.elapsed += 1;
-                if shared.elapsed >= shared.timeout && shared.votes() {
+                if shared.elapsed >= shared.timeout && shared.may_stand() {
                     Turn::AskAround
                 } else {
                     Turn::Stay
@@ -51,9 +51,9 @@ impl Raft {
     }
 
     /// Asks now, without waiting for a timeout, whether an election would be won, and stands if so.
-    /// Nothing happens on a leader, nor on a replica that does not vote.
+    /// Nothing happens on a leader, nor on a replica that has no part in elections.
     pub fn campaign(&mut self) {
-        if !matches!(self.role, Role::Leader(_)) && self.shared.votes() {
+        if !matches!(self.role, Role::Leader(_)) && self.shared.may_stand() {
             self.turn(Turn::AskAround);
         }
     }

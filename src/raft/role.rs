@@ -112,9 +112,9 @@ impl Raft {
     }
 
     /// The leader hands over to this replica, which stands without asking around: unless it knows
-    /// by now that it does not vote.
+    /// by now that it has no part in elections.
     pub(super) fn stand_at_once(&mut self) {
-        if matches!(self.role, Role::Follower(_)) && self.shared.votes() {
+        if matches!(self.role, Role::Follower(_)) && self.shared.may_stand() {
             self.turn(Turn::Stand { called: true });
         }
     }

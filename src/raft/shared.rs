@@ -85,6 +85,14 @@ impl Shared {
         self.membership().is_voter(self.id())
     }
 
+    /// Whether this replica may be needed as a candidate: it votes, or did before a change that it
+    /// does not know to be committed (thesis §4.2.2). In that case it may have the only log that is
+    /// up to date enough for those who vote now; its own vote does not count.
+    pub fn may_stand(&self) -> bool {
+        let mut memberships = self.log.memberships_since(self.commit);
+        memberships.any(|membership| membership.is_voter(self.id()))
+    }
+
     /// Whether the membership in force is committed.
     pub fn is_settled(&self) -> bool {
         self.commit >= self.log.membership_index()

@@ -126,7 +126,7 @@ impl Raft {
 fn are_sound(prev: LogPosition, entries: &[Entry], term: Term) -> bool {
     let mut before = prev;
     for Entry { at, payload } in entries {
-        let unsound = |membership: &Membership| membership.check().is_err();
+        let unsound = |new: &Membership| new.is_empty() || new.check().is_err();
         if payload.membership().is_some_and(unsound) {
             return false;
         }

@@ -87,8 +87,8 @@ impl Leader {
         }
     }
 
-    /// A step of time. Gives a transfer up that takes too long; a leader that does not vote goes all
-    /// the same.
+    /// A step of time. Gives a transfer up that takes too long; a leader that has been removed goes
+    /// all the same.
     pub fn tick_transfer(&mut self, shared: &Shared) -> Turn {
         let Some(transfer) = &mut self.transfer else {
             return Turn::Stay;
@@ -98,7 +98,7 @@ impl Leader {
             return Turn::Stay;
         }
         self.transfer = None;
-        match shared.votes() {
+        match shared.votes() || !shared.is_settled() {
             true => Turn::Stay,
             false => shared.resignation(),
         }

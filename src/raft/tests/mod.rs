@@ -1,13 +1,17 @@
 //! The smallest stories; the long ones are in `tests/raft`.
 
+mod group;
 mod log;
+mod members;
+mod membership;
 mod progress;
 mod wire;
 
 use bytes::Bytes;
 
 use super::{
-    Base, Config, HardState, Membership, PRIORITY_MAX, Raft, Ready, Restored, RoleName, Room,
+    Base, Body, Config, Entry, HardState, Membership, Message, PRIORITY_MAX, Payload, Raft, Ready,
+    Restored, RoleName, Room,
 };
 use crate::rng::Rng;
 use crate::types::{LogPosition, NodeId};
@@ -99,4 +103,50 @@ fn a_snapshot_may_be_durable_before_the_term_that_it_came_in() {
         })
     );
     assert_eq!(batch.reset, Some(base), "the log on disk may end before");
+}
+
+#[test]
+fn a_snapshot_of_a_later_term_brings_its_term() {
+    let mut raft = Raft::new(config(), founded(3), Rng::new(1));
+    let base = Base {
+        at: LogPosition { term: 5, index: 9 },
+        membership: Membership::of_voters((1..=4).map(NodeId)),
+    };
+    raft.install(base.clone());
+    let status = raft.status();
+    assert_eq!((status.term, status.last), (5, base.at));
+    assert_eq!(raft.membership(), &base.membership);
+    let batch = raft.ready(ROOM).persist.expect("the later term");
+    assert_eq!(batch.hard_state.map(|state| state.term), Some(5));
+    assert_eq!(batch.reset, Some(base));
+}
+
+#[test]
+fn a_membership_is_in_force_at_once_and_forgotten_with_its_entry() {
+    let mut raft = Raft::new(config(), founded(3), Rng::new(1));
+    let append = |term, payload| Message {
+        from: NodeId(2),
+        to: NodeId(1),
+        term,
+        body: Body::Append {
+            prev: LogPosition::default(),
+            entries: vec![Entry {
+                at: LogPosition { term, index: 1 },
+                payload,
+            }],
+            commit: 0,
+        },
+    };
+    let four = Membership::of_voters((1..=4).map(NodeId));
+    raft.step(append(
+        1,
+        Payload::of_membership(four.clone(), Bytes::new()),
+    ));
+    assert_eq!(raft.membership(), &four);
+    raft.step(append(2, Payload::Noop));
+    assert_eq!(raft.membership(), &founded(3).base.membership);
+    // One that no leader proposes is not taken from the wire.
+    let nobody = Payload::of_membership(Membership::default(), Bytes::new());
+    raft.step(append(3, nobody));
+    assert_eq!(raft.status().last.term, 2);
 }
