@@ -1,6 +1,10 @@
 //! Messages and replicas in one line each, for the eye.
 
-use sisyphus::raft::{Body, Message, PeerStatus, Raft, RoleName, Status};
+use std::collections::BTreeSet;
+
+use sisyphus::raft::{
+    Aim, Body, Entry, Membership, Message, Payload, PeerStatus, Raft, RoleName, Status,
+};
 use sisyphus::types::{Index, NodeId};
 
 /// A message: who to whom, in which term, what.
@@ -34,7 +38,7 @@ fn said(body: &Body) -> String {
             entries,
             commit,
         } => {
-            let entries: Vec<String> = entries.iter().map(|e| e.at.to_string()).collect();
+            let entries: Vec<String> = entries.iter().map(entry).collect();
             format!(
                 "append after {prev} [{}], commit {commit}",
                 entries.join(" ")
@@ -61,12 +65,12 @@ pub fn read_end((read, index): &(u64, Option<Index>)) -> String {
 }
 
 /// A replica: its role, its term, and how far it has come.
-pub fn replica(id: NodeId, raft: Option<&Raft>) -> String {
+pub fn replica(id: NodeId, raft: Option<&Raft>, founders: &Membership) -> String {
     let Some(raft) = raft else {
         return format!("{id} is down");
     };
     let status = raft.status();
-    let log: Vec<String> = raft.entries().map(|e| e.at.to_string()).collect();
+    let log: Vec<String> = raft.entries().map(entry).collect();
     let log = format!("{}..[{}]", status.first - 1, log.join(" "));
     let Status {
         term,
@@ -76,13 +80,51 @@ pub fn replica(id: NodeId, raft: Option<&Raft>) -> String {
         ..
     } = status;
     let peers: String = status.progress.iter().map(peer).collect();
+    let members = match raft.membership() {
+        same if same == founders => String::new(),
+        others => format!(", {}", members(others)),
+    };
     format!(
-        "{id} {}, term {term}, log {log} durable {durable} commit {commit} applied {applied}{peers}",
-        role(&status)
+        "{id} {}, term {term}, log {log} durable {durable} commit {commit} applied {applied}{members}{peers}",
+        role(raft, &status)
     )
 }
 
-fn role(status: &Status) -> String {
+/// An entry: where it is, and whether it says who takes part.
+fn entry(entry: &Entry) -> String {
+    match entry.payload {
+        Payload::Membership(_) => format!("{}:members", entry.at),
+        Payload::Noop | Payload::Command(_) => entry.at.to_string(),
+    }
+}
+
+/// Who takes part: the voters, those before them in a joint membership, the learners.
+fn members(membership: &Membership) -> String {
+    if membership.is_empty() {
+        return "knows no members".into();
+    }
+    let ids = |ids: &BTreeSet<NodeId>| {
+        let ids: Vec<String> = ids.iter().map(NodeId::to_string).collect();
+        ids.join(" ")
+    };
+    let mut text = format!("voters {}", ids(&membership.voters));
+    if membership.is_joint() {
+        text += &format!(" and {}", ids(&membership.outgoing));
+    }
+    for (id, aim) in &membership.learners {
+        text += &match aim {
+            Aim::Stay => format!(", learner {id}"),
+            Aim::Vote => format!(", learner {id} to vote"),
+            Aim::Replace(voter) => format!(", learner {id} to replace {voter}"),
+        };
+    }
+    text
+}
+
+fn role(raft: &Raft, status: &Status) -> String {
+    if raft.is_handing_over() {
+        return "hands over".into();
+    }
     match (status.role, status.leader) {
         (RoleName::Follower, Some(leader)) => format!("follows {leader}"),
         (RoleName::Follower, None) => match status.vote {

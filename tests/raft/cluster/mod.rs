@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sisyphus::raft::{
-    Base, Config, Membership, Message, NotLeader, PRIORITY_MAX, Persist, ProposeError, Raft, Ready,
-    RoleName, Room,
+    Base, Body, Change, Config, Membership, MembershipError, Message, NotLeader, PRIORITY_MAX,
+    Persist, ProposeError, Raft, Ready, RoleName, Room, TransferError,
 };
 use sisyphus::rng::Rng;
 use sisyphus::types::{Index, LogPosition, NodeId};
@@ -42,6 +42,7 @@ pub struct Transfer {
 
 /// Everything there is.
 pub struct Cluster {
+    pub founders: Membership,
     pub replicas: BTreeMap<NodeId, Replica>,
     pub network: Vec<Message>,
     pub transfers: Vec<Transfer>,
@@ -64,13 +65,17 @@ impl Replica {
 }
 
 impl Cluster {
-    /// Replicas 1 to `count` with empty disks, not started yet.
-    pub fn new(count: u64, seed: u64, configure: impl Fn(&mut Config)) -> Self {
-        let founders = Base {
-            at: LogPosition::default(),
-            membership: Membership::of_voters((1..=count).map(NodeId)),
-        };
-        let replica = |id: NodeId| {
+    /// Replicas 1 to `count` with empty disks, not started yet, and after them `spare` ones that are
+    /// no members.
+    pub fn new(count: u64, spare: u64, seed: u64, mut configure: impl FnMut(&mut Config)) -> Self {
+        let founders = Membership::of_voters((1..=count).map(NodeId));
+        let mut replica = |id: NodeId| {
+            let membership = match founders.contains(id) {
+                true => founders.clone(),
+                false => Membership::default(),
+            };
+            let at = LogPosition::default();
+            let base = Base { at, membership };
             let mut config = Config {
                 id,
                 heartbeat_ticks: 1,
@@ -85,23 +90,24 @@ impl Cluster {
             Replica {
                 raft: None,
                 image: Image {
-                    base: founders.clone(),
+                    base: base.clone(),
                     ..Image::default()
                 },
                 writing: None,
-                applied: founders.clone(),
-                flushed: founders.clone(),
+                applied: base.clone(),
+                flushed: base,
                 config,
                 starts: 0,
             }
         };
         Cluster {
-            replicas: (1..=count)
+            founders: founders.clone(),
+            replicas: (1..=count + spare)
                 .map(|id| (NodeId(id), replica(NodeId(id))))
                 .collect(),
             network: Vec::new(),
             transfers: Vec::new(),
-            oracle: Oracle::new(count),
+            oracle: Oracle::new(founders.clone()),
             sides: BTreeMap::new(),
             reads_ended: Vec::new(),
             aloud: None,
@@ -177,6 +183,30 @@ impl Cluster {
         data: Bytes,
     ) -> Option<Result<LogPosition, ProposeError>> {
         let result = self.raft(id)?.propose(data);
+        self.observe(id);
+        Some(result)
+    }
+
+    /// Begins a change of who takes part.
+    pub fn change(
+        &mut self,
+        id: NodeId,
+        changes: &[Change],
+    ) -> Option<Result<LogPosition, MembershipError>> {
+        let result = self.raft(id)?.propose_membership(changes, Bytes::new());
+        self.oracle.tally.changes += u64::from(result.is_ok());
+        self.observe(id);
+        Some(result)
+    }
+
+    /// Begins to hand leadership over.
+    pub fn hand_over(
+        &mut self,
+        id: NodeId,
+        to: Option<NodeId>,
+    ) -> Option<Result<NodeId, TransferError>> {
+        let result = self.raft(id)?.transfer_leadership(to);
+        self.oracle.tally.transfers += u64::from(result.is_ok());
         self.observe(id);
         Some(result)
     }
@@ -285,7 +315,8 @@ impl Cluster {
             }
         }
         raft.applied(replica.applied.at.index);
-        let (start, base) = (replica.starts, replica.applied.clone());
+        let start = replica.starts;
+        let base = (!ready.snapshots.is_empty()).then(|| replica.applied.clone());
         let mut overwrites = false;
         if let Some(batch) = ready.persist {
             let first = batch.entries.first();
@@ -298,7 +329,7 @@ impl Cluster {
                 from: id,
                 to: peer,
                 start,
-                base: base.clone(),
+                base: base.clone().expect("cloned for this"),
             });
         }
         self.oracle.applied(id, &ready.apply);
@@ -307,6 +338,8 @@ impl Cluster {
         let lost = ready.reads_lost.into_iter().map(|read| (read, None));
         self.reads_ended.extend(answered.chain(lost));
         for message in ready.send {
+            let called = matches!(message.body, Body::Vote { called: true, .. });
+            self.oracle.tally.called += u64::from(called);
             self.oracle.sent(&message, &self.replicas);
             self.network.push(message);
         }
@@ -316,7 +349,7 @@ impl Cluster {
 
     fn observe(&mut self, id: NodeId) {
         if let Some(shown) = &mut self.aloud {
-            let line = show::replica(id, self.replicas[&id].raft.as_ref());
+            let line = show::replica(id, self.replicas[&id].raft.as_ref(), &self.founders);
             if shown.get(&id) != Some(&line) {
                 eprintln!("  {line}");
                 shown.insert(id, line);

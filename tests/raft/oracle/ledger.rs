@@ -6,13 +6,17 @@
 //! is asked at the end of a phase.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use sisyphus::raft::{Entry, Payload, Raft};
+use sisyphus::raft::{Entry, Membership, NewMembership, Payload, Raft};
 use sisyphus::types::{Index, LogPosition, NodeId, Term};
 
+use super::members;
+
 /// Every entry that any log held, and the logs as they were last seen.
-#[derive(Default)]
 pub struct Ledger {
+    /// Who takes part as long as no entry says otherwise.
+    founders: Membership,
     /// By index, 1 first: the entries of different terms that were seen there.
     entries: Vec<Vec<Known>>,
     /// By replica: the term of each index of its log, 1 first, 0 where it was not seen.
@@ -27,9 +31,23 @@ struct Known {
     /// The term of the entry before it.
     prev: Term,
     payload: Payload,
+    /// The last membership in a log that ends here; none if that is the founders'.
+    membership: Option<Said>,
 }
 
+/// A membership, and the index of the entry that says it.
+type Said = (Index, Arc<NewMembership>);
+
 impl Ledger {
+    pub fn new(founders: Membership) -> Self {
+        Ledger {
+            founders,
+            entries: Vec::new(),
+            logs: BTreeMap::new(),
+            begins: BTreeMap::new(),
+        }
+    }
+
     /// A replica started anew: nothing of its log was seen yet.
     pub fn forget(&mut self, id: NodeId) {
         self.logs.remove(&id);
@@ -39,16 +57,16 @@ impl Ledger {
     /// changed in a replica's log.
     pub fn look(&mut self, id: NodeId, raft: &Raft) {
         let mut seen = self.logs.remove(&id).unwrap_or_default();
-        let mut at = raft.brief().last.index as usize;
-        seen.resize(at, 0);
-        for entry in raft.entries().rev() {
-            assert_eq!(entry.at.index, at as Index, "indexes are consecutive");
-            if seen[at - 1] == entry.at.term {
-                break;
-            }
-            seen[at - 1] = entry.at.term;
+        let last = raft.brief().last.index;
+        seen.resize(last as usize, 0);
+        let is_new = |entry: &&Entry| seen[entry.at.index as usize - 1] != entry.at.term;
+        let changed: Vec<&Entry> = raft.entries().rev().take_while(is_new).collect();
+        let mut index = last - changed.len() as Index;
+        for entry in changed.into_iter().rev() {
+            index += 1;
+            assert_eq!(entry.at.index, index, "indexes are consecutive");
+            seen[index as usize - 1] = entry.at.term;
             self.check(raft, entry);
-            at -= 1;
         }
         self.logs.insert(id, seen);
     }
@@ -62,22 +80,40 @@ impl Ledger {
     fn check(&mut self, raft: &Raft, entry: &Entry) {
         let LogPosition { term, index } = entry.at;
         let prev = raft.position(index - 1).expect("what an entry follows");
-        if self.entries.len() < index as usize {
-            self.entries.resize_with(index as usize, Vec::new);
+        match self.find(entry.at) {
+            None => self.enter(entry, prev),
+            Some(known) => {
+                assert_eq!(known.payload, entry.payload, "two entries at {}", entry.at);
+                assert_eq!(known.prev, prev.term, "two logs lead to {}", entry.at);
+            }
         }
-        let known = &mut self.entries[index as usize - 1];
-        let Some(known) = known.iter().find(|known| known.term == term) else {
-            let begin = self.begins.entry(term).or_insert(index);
-            *begin = index.min(*begin);
-            let (prev, payload) = (prev.term, entry.payload.clone());
-            return known.push(Known {
-                term,
-                prev,
-                payload,
-            });
+        let begin = self.begins.entry(term).or_insert(index);
+        *begin = index.min(*begin);
+    }
+
+    /// An entry that no log held before.
+    fn enter(&mut self, entry: &Entry, prev: LogPosition) {
+        let before = self.find(prev).and_then(|known| known.membership.clone());
+        let membership = match &entry.payload {
+            Payload::Membership(new) => {
+                let before = before.as_ref();
+                let before = before.map_or(&self.founders, |(_, said)| &said.membership);
+                let overlap = members::overlap(before, &new.membership);
+                assert!(overlap, "quorums of {before:?} miss some of {new:?}");
+                Some((entry.at.index, new.clone()))
+            }
+            Payload::Noop | Payload::Command(_) => before,
         };
-        assert_eq!(known.payload, entry.payload, "two entries at {}", entry.at);
-        assert_eq!(known.prev, prev.term, "two logs lead to {}", entry.at);
+        let index = entry.at.index as usize;
+        if self.entries.len() < index {
+            self.entries.resize_with(index, Vec::new);
+        }
+        self.entries[index - 1].push(Known {
+            term: entry.at.term,
+            prev: prev.term,
+            payload: entry.payload.clone(),
+            membership,
+        });
     }
 
     /// What the leader of `term` has at `index`, or would have: its log only grows, by entries of
@@ -100,9 +136,34 @@ impl Ledger {
         &self.known(at).payload
     }
 
+    /// Who takes part for a log that ends at `last`, by an entry that says so.
+    pub fn said_membership(&self, last: LogPosition) -> Option<&Membership> {
+        let (_, said) = self.find(last)?.membership.as_ref()?;
+        Some(&said.membership)
+    }
+
+    /// The index of that entry, 0 if there is none.
+    pub fn membership_index(&self, last: LogPosition) -> Index {
+        let said = self.find(last).and_then(|known| known.membership.as_ref());
+        said.map_or(0, |(index, _)| *index)
+    }
+
+    /// The index at which the leader of `term` began.
+    pub fn begin(&self, term: Term) -> Index {
+        self.begins[&term]
+    }
+
+    /// Who takes part for a founder whose log ends at `last`.
+    pub fn membership(&self, last: LogPosition) -> &Membership {
+        self.said_membership(last).unwrap_or(&self.founders)
+    }
+
+    fn find(&self, at: LogPosition) -> Option<&Known> {
+        let known = self.entries.get((at.index as usize).checked_sub(1)?)?;
+        known.iter().find(|known| known.term == at.term)
+    }
+
     fn known(&self, at: LogPosition) -> &Known {
-        let known = &self.entries[at.index as usize - 1];
-        let known = known.iter().find(|known| known.term == at.term);
-        known.expect("an entry of some log")
+        self.find(at).expect("an entry of some log")
     }
 }

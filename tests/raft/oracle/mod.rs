@@ -1,6 +1,7 @@
 //! What must hold after every step, whatever happened.
 //!
 //! * [`ledger`]: log matching.
+//! * [`members`]: who is a quorum.
 //! * [`promises`]: what is said is on the disk of who says it.
 //! * [`tally`]: how often what happened.
 //!
@@ -8,23 +9,25 @@
 //! as much as there is: a hundred thousand schedules should take seconds.
 
 mod ledger;
+mod members;
 mod promises;
 mod tally;
 
 use std::collections::BTreeMap;
 
-use sisyphus::raft::{Entry, Message, Raft, RoleName, Status};
+use sisyphus::raft::{Entry, HardState, Membership, Message, Raft, RoleName, Status};
 use sisyphus::types::{Index, LogPosition, NodeId, Term};
 
 use crate::cluster::Replica;
 use ledger::Ledger;
+use promises::Promises;
 pub use tally::Tally;
 
 /// The memory of everything that was seen.
 pub struct Oracle {
-    quorum: usize,
     leaders: BTreeMap<Term, NodeId>,
     ledger: Ledger,
+    promises: Promises,
     /// The committed entries, index 1 first, and the term in which each was committed.
     committed: Vec<(LogPosition, Term)>,
     /// Each replica since its start, as it was last seen.
@@ -36,11 +39,11 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    pub fn new(count: u64) -> Self {
+    pub fn new(founders: Membership) -> Self {
         Oracle {
-            quorum: count as usize / 2 + 1,
             leaders: BTreeMap::new(),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(founders),
+            promises: Promises::default(),
             committed: Vec::new(),
             seen: BTreeMap::new(),
             reads: BTreeMap::new(),
@@ -94,8 +97,8 @@ impl Oracle {
     }
 
     /// Looks at a message that leaves.
-    pub fn sent(&self, message: &Message, replicas: &BTreeMap<NodeId, Replica>) {
-        promises::are_kept(message, replicas, &self.ledger);
+    pub fn sent(&mut self, message: &Message, replicas: &BTreeMap<NodeId, Replica>) {
+        self.promises.sent(message, replicas, &self.ledger);
     }
 
     /// Looks at a replica that has taken a step.
@@ -112,16 +115,23 @@ impl Oracle {
         if let Some(before) = &before {
             only_forward(before, &status);
         }
-        if before.as_ref().is_none_or(|b| b.last != status.last) {
+        let last = before.as_ref().map(|b| b.last);
+        if last != Some(status.last) {
             self.ledger.look(id, raft);
+            self.knows_members(raft, &status);
         }
         let commit = before.as_ref().map_or(0, |b| b.commit);
         if status.commit > commit {
-            self.committed_for_ever(raft, commit, &status, replicas);
+            // Committing may end a joint membership in the same step: it counted before that.
+            let counted = last.unwrap_or(status.last);
+            self.committed_for_ever(raft, commit, &status, counted, replicas);
         }
         let led = |b: &Status| b.role == RoleName::Leader && b.term == status.term;
-        if status.role == RoleName::Leader && !before.as_ref().is_some_and(led) {
-            self.elected(raft, &status);
+        if status.role == RoleName::Leader && !before.as_ref().is_some_and(&led) {
+            self.elected(raft, &status, &replicas[&id]);
+        }
+        if let Some(before) = before.filter(led) {
+            self.one_change_at_a_time(&before, &status);
         }
     }
 
@@ -130,21 +140,57 @@ impl Oracle {
         for (id, replica) in replicas {
             if let Some(raft) = &replica.raft {
                 self.ledger.look_at_all(*id, raft);
-                self.committed_for_ever(raft, 0, &raft.brief(), replicas);
+                let status = raft.brief();
+                self.knows_members(raft, &status);
+                self.committed_for_ever(raft, 0, &status, status.last, replicas);
             }
+        }
+    }
+
+    /// The last membership of a log is in force, committed or not (thesis §4.1).
+    fn knows_members(&self, raft: &Raft, status: &Status) {
+        if let Some(said) = self.ledger.said_membership(status.last) {
+            assert_eq!(raft.membership(), said, "at {}", status.id);
+        }
+    }
+
+    /// A change of members begins when the one before is over, and the leader knows of all that
+    /// there were (thesis §4.1, and its correction of 2015).
+    fn one_change_at_a_time(&self, before: &Status, status: &Status) {
+        let earlier = self.ledger.membership_index(before.last);
+        if self.ledger.membership_index(status.last) > earlier {
+            let (id, due) = (status.id, earlier.max(self.ledger.begin(status.term)));
+            assert!(
+                status.commit >= due,
+                "{id} changes members before {due} is committed"
+            );
         }
     }
 
     /// Election safety: one leader a term (§5.2). Leader completeness: it has all that was committed
     /// in earlier terms (§5.4); a late winner of an old term may lack what came after it.
-    fn elected(&mut self, raft: &Raft, status: &Status) {
+    fn elected(&mut self, raft: &Raft, status: &Status, replica: &Replica) {
         let earlier = self.leaders.insert(status.term, status.id);
         self.tally.elected += 1;
-        assert_eq!(earlier, None, "two leaders in term {}", status.term);
+        let Status { id, term, .. } = *status;
+        assert_eq!(earlier, None, "two leaders in term {term}");
+        let before = raft
+            .position(status.last.index - 1)
+            .expect("a no-op was added");
+        let membership = self.ledger.membership(before);
+        let own = HardState {
+            term,
+            vote: Some(id),
+        };
+        assert_eq!(replica.image.hard_state, own, "{id} leads before its vote");
+        let voted = |voter| voter == id || self.promises.has_voted(term, voter, id);
+        assert!(
+            members::are_quorum(membership, voted),
+            "{id} leads {term} unelected"
+        );
         let due = self
             .committed
             .partition_point(|(_, term)| *term < status.term);
-        let id = status.id;
         assert!(status.last.index >= due as Index, "{id} lacks entries");
         for (committed, _) in self.committed[..due].iter().skip(status.first as usize - 1) {
             let held = raft.position(committed.index);
@@ -153,12 +199,14 @@ impl Oracle {
     }
 
     /// What is committed never changes, and a quorum holds it durably from the first moment on.
-    /// Looks at what a replica knows to be committed beyond `after`.
+    /// Looks at what a replica knows to be committed beyond `after`; if it is the one who counted,
+    /// its log ended at `counted` when it did.
     fn committed_for_ever(
         &mut self,
         raft: &Raft,
         after: Index,
         status: &Status,
+        counted: LogPosition,
         replicas: &BTreeMap<NodeId, Replica>,
     ) {
         let base = status.first - 1;
@@ -168,9 +216,10 @@ impl Oracle {
                 Some((known, _)) => assert_eq!(*known, position, "at {}", status.id),
                 None => {
                     assert_eq!(index, self.committed() + 1, "a gap");
-                    let holds = |r: &&Replica| r.has_durably(position);
-                    let holders = replicas.values().filter(holds).count();
-                    assert!(holders >= self.quorum, "{position} is on {holders} disks");
+                    let membership = self.ledger.membership(counted);
+                    let holds = |id| replicas[&id].has_durably(position);
+                    let safe = members::are_quorum(membership, holds);
+                    assert!(safe, "{position} is not on a quorum of {membership:?}");
                     self.committed.push((position, status.term));
                     self.tally.committed += 1;
                 }

@@ -1,31 +1,53 @@
 //! A promise that leaves a replica is backed by its disk at that moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sisyphus::raft::{Body, Message};
-use sisyphus::types::{Index, NodeId};
+use sisyphus::types::{Index, NodeId, Term};
 
 use super::ledger::Ledger;
 use crate::cluster::Replica;
 
-/// Looks at a message that leaves: votes and vouchers are promises, the rest is talk.
-pub fn are_kept(message: &Message, replicas: &BTreeMap<NodeId, Replica>, ledger: &Ledger) {
-    let sender = &replicas[&message.from];
-    match &message.body {
-        Body::Vote { .. } => voted(message, sender, message.from),
-        Body::VoteReply { granted: true } => voted(message, sender, message.to),
-        Body::AppendAccepted { matched } => vouched(message, sender, *matched, ledger),
-        _ => {}
-    }
+/// The votes that were given.
+#[derive(Default)]
+pub struct Promises {
+    /// By term and candidate: who voted.
+    votes: BTreeMap<(Term, NodeId), BTreeSet<NodeId>>,
 }
 
-fn voted(message: &Message, sender: &Replica, candidate: NodeId) {
-    let on_disk = sender.image.hard_state;
-    let backed = on_disk.term == message.term && on_disk.vote == Some(candidate);
-    assert!(
-        backed,
-        "{message:?} before the vote is durable: {on_disk:?}"
-    );
+impl Promises {
+    /// Looks at a message that leaves: votes and vouchers are promises, the rest is talk.
+    pub fn sent(
+        &mut self,
+        message: &Message,
+        replicas: &BTreeMap<NodeId, Replica>,
+        ledger: &Ledger,
+    ) {
+        let sender = &replicas[&message.from];
+        match &message.body {
+            Body::Vote { .. } => self.voted(message, sender, message.from),
+            Body::VoteReply { granted: true } => self.voted(message, sender, message.to),
+            Body::AppendAccepted { matched } => vouched(message, sender, *matched, ledger),
+            _ => {}
+        }
+    }
+
+    fn voted(&mut self, message: &Message, sender: &Replica, candidate: NodeId) {
+        let on_disk = sender.image.hard_state;
+        let backed = on_disk.term == message.term && on_disk.vote == Some(candidate);
+        assert!(
+            backed,
+            "{message:?} before the vote is durable: {on_disk:?}"
+        );
+        let votes = self.votes.entry((message.term, candidate)).or_default();
+        votes.insert(message.from);
+    }
+
+    /// Whether `voter` gave its vote of `term` to `candidate`, and said so.
+    pub fn has_voted(&self, term: Term, voter: NodeId, candidate: NodeId) -> bool {
+        let votes = self.votes.get(&(term, candidate));
+        votes.is_some_and(|votes| votes.contains(&voter))
+    }
 }
 
 /// To accept is to say: I have the leader's log up to there.

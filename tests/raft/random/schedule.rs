@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use sisyphus::raft::{Body, Message, RoleName};
+use sisyphus::raft::{Aim, Body, Change, Message, PRIORITY_MAX, Raft, RoleName};
 use sisyphus::rng::Rng;
 use sisyphus::types::NodeId;
 
 use super::weather::Weather;
-use crate::cluster::{Cluster, Replica};
+use crate::cluster::Cluster;
 use crate::oracle::Tally;
 
 /// Phases of a schedule before peace, and the most rounds of one.
@@ -36,6 +36,8 @@ struct Run {
     rng: Rng,
     weather: Weather,
     commands: u64,
+    /// Whether members change in this schedule.
+    changing: bool,
 }
 
 impl Run {
@@ -44,10 +46,19 @@ impl Run {
         let voters = *rng.pick(&VOTERS);
         let (append_bytes_max, inflight_max) = (rng.below(200), rng.between(1, 4));
         let uncommitted_bytes_max = rng.between(100, 1000);
-        let mut cluster = Cluster::new(voters, seed, |config| {
+        let inflight_bytes_max = rng.between(1, 400);
+        // Half of the schedules are about a fixed group.
+        let spare = rng.below(2) * rng.between(1, 3);
+        let unwilling = rng.chance(0.2);
+        let mut willing = rng.fork("priority");
+        let mut cluster = Cluster::new(voters, spare, seed, |config| {
             config.append_bytes_max = append_bytes_max as usize;
             config.inflight_max = inflight_max as usize;
+            config.inflight_bytes_max = inflight_bytes_max as usize;
             config.uncommitted_bytes_max = uncommitted_bytes_max as usize;
+            if unwilling {
+                config.priority = willing.between(0, u64::from(PRIORITY_MAX)) as u8;
+            }
         });
         cluster.aloud = aloud.then(BTreeMap::new);
         cluster.ids().into_iter().for_each(|id| cluster.start(id));
@@ -56,6 +67,7 @@ impl Run {
             cluster,
             rng,
             commands: 0,
+            changing: spare > 0,
         }
     }
 
@@ -135,6 +147,37 @@ impl Run {
         if self.rng.chance(self.weather.read) {
             self.cluster.read(id);
         }
+        if self.changing && self.rng.chance(self.weather.change) {
+            let changes = self.draw_changes();
+            self.cluster.change(id, &changes);
+        }
+        if self.rng.chance(self.weather.hand_over) {
+            let to = self.rng.chance(0.5).then(|| self.draw_id());
+            self.cluster.hand_over(id, to);
+        }
+    }
+
+    fn draw_id(&mut self) -> NodeId {
+        let count = self.cluster.replicas.len() as u64;
+        NodeId(self.rng.between(1, count))
+    }
+
+    /// One change or several at once; many make no sense and are refused.
+    fn draw_changes(&mut self) -> Vec<Change> {
+        let count = self.rng.between(1, 3);
+        (0..count).map(|_| self.draw_change()).collect()
+    }
+
+    fn draw_change(&mut self) -> Change {
+        let id = self.draw_id();
+        match self.rng.below(8) {
+            0 | 1 => Change::AddVoter(id),
+            2 | 3 => Change::Remove(id),
+            4 => Change::Demote(id),
+            5 => Change::AddLearner(id, Aim::Replace(self.draw_id())),
+            6 => Change::AddLearner(id, Aim::Stay),
+            _ => Change::AddLearner(id, Aim::Vote),
+        }
     }
 
     /// A node that is busy takes what is ready only now and then.
@@ -203,17 +246,30 @@ impl Run {
         }
     }
 
-    /// Whether all replicas have applied all that there is.
+    /// Whether all members have applied all that there is, and nothing is left to change.
     fn is_settled(&mut self) -> bool {
-        let status = |r: &Replica| Some(r.raft.as_ref()?.status());
-        let all: Option<Vec<_>> = self.cluster.replicas.values().map(status).collect();
-        let Some(all) = all else { return false };
-        let leads = all.iter().any(|s| s.role == RoleName::Leader);
         let end = self.cluster.oracle.committed();
-        leads && all.iter().all(|s| s.applied == end && s.last.index == end)
+        let replicas = &self.cluster.replicas;
+        let leads = |raft: &&Raft| raft.brief().role == RoleName::Leader;
+        let mut leaders = replicas
+            .values()
+            .filter_map(|r| r.raft.as_ref().filter(leads));
+        let (Some(leader), None) = (leaders.next(), leaders.next()) else {
+            return false;
+        };
+        let membership = leader.membership();
+        let has_all = |id: NodeId| {
+            let status = replicas[&id].raft.as_ref().map(Raft::brief);
+            status.is_some_and(|s| s.applied == end && s.last.index == end)
+        };
+        let wishes = |aim: &Aim| *aim != Aim::Stay;
+        !leader.is_handing_over()
+            && !membership.is_joint()
+            && !membership.learners.values().any(wishes)
+            && membership.members().into_iter().all(has_all)
     }
 
-    /// Liveness: when the trouble is over, a command gets through and everybody has it.
+    /// Liveness: when the trouble is over, a command gets through and every member has it.
     fn peace(&mut self) {
         self.cluster.say(|| "peace".into());
         self.cluster.sides.clear();

@@ -20,7 +20,12 @@ pub struct Weather {
     pub propose: f64,
     pub read: f64,
     pub flush: f64,
+    /// A snapshot arrives or fails.
     pub transfer: f64,
+    /// Members are changed.
+    pub change: f64,
+    /// Leadership is handed over.
+    pub hand_over: f64,
 }
 
 impl Weather {
@@ -37,6 +42,8 @@ impl Weather {
             read: one_of(&[0.0, 0.1, 0.5]),
             flush: one_of(&[0.0, 0.0, 0.2]),
             transfer: one_of(&[0.1, 0.5]),
+            change: one_of(&[0.0, 0.0, 0.1, 0.5]),
+            hand_over: one_of(&[0.0, 0.0, 0.1]),
             hold: rng.chance(0.5),
             asleep: ids.iter().copied().filter(|_| rng.chance(0.2)).collect(),
         }

@@ -1,7 +1,8 @@
 //! The language of the scripts.
 
 use goldenscript::Command;
-use sisyphus::raft::Body;
+use sisyphus::raft::{Aim, Body, Change};
+use sisyphus::types::NodeId;
 
 /// What a script may say. Replicas go by their numbers.
 #[derive(Command)]
@@ -17,6 +18,12 @@ pub enum Line {
         uncommitted_bytes: Option<usize>,
         #[arg(key, optional)]
         election: Option<u32>,
+        /// So many more that are no members.
+        #[arg(key, optional)]
+        spare: Option<u64>,
+        /// This one has the lowest priority.
+        #[arg(key, optional)]
+        unwilling: Option<u64>,
     },
     /// Elects a replica, without showing how.
     Elect { id: u64 },
@@ -30,6 +37,15 @@ pub enum Line {
     },
     /// Gives a replica commands, or bytes of them.
     Propose { id: u64, data: Vec<String> },
+    /// Has a replica change who takes part, by wishes like "add 4", "remove 3", "demote 2",
+    /// "learn 4", "learn 4 to vote" or "learn 4 to replace 3".
+    Change { id: u64, wishes: Vec<String> },
+    /// Has a replica hand leadership over, to this one or to the best.
+    HandOver {
+        id: u64,
+        #[arg(key, optional)]
+        to: Option<u64>,
+    },
     /// Begins a read.
     Read { id: u64 },
     /// Delivers what waits now, but not what is sent meanwhile.
@@ -111,4 +127,25 @@ pub fn kind(body: &Body) -> &'static str {
         Body::ReadIndex { .. } => "read-index",
         Body::ReadIndexReply { .. } => "read-index-reply",
     }
+}
+
+/// A wish in the words of a script.
+pub fn change(wish: &str) -> Result<Change, String> {
+    let words: Vec<&str> = wish.split(' ').collect();
+    let id = |word: &str| {
+        word.parse()
+            .map(NodeId)
+            .map_err(|_| format!("no id: {word}"))
+    };
+    Ok(match words[..] {
+        ["add", voter] => Change::AddVoter(id(voter)?),
+        ["remove", member] => Change::Remove(id(member)?),
+        ["demote", voter] => Change::Demote(id(voter)?),
+        ["learn", learner] => Change::AddLearner(id(learner)?, Aim::Stay),
+        ["learn", learner, "to", "vote"] => Change::AddLearner(id(learner)?, Aim::Vote),
+        ["learn", learner, "to", "replace", voter] => {
+            Change::AddLearner(id(learner)?, Aim::Replace(id(voter)?))
+        }
+        _ => return Err(format!("no such change: {wish}")),
+    })
 }

@@ -58,6 +58,8 @@ impl Runner for Story {
                 }
             }
             Line::Propose { id, data } => self.propose(NodeId(*id), data)?,
+            Line::Change { id, wishes } => self.change(NodeId(*id), wishes)?,
+            Line::HandOver { id, to } => self.hand_over(NodeId(*id), to.map(NodeId))?,
             Line::Read { id } => self.read(NodeId(*id))?,
             Line::Deliver {
                 from,
@@ -132,20 +134,25 @@ impl Story {
             append_bytes,
             uncommitted_bytes,
             election,
+            spare,
+            unwilling,
         } = line
         else {
             unreachable!("the caller looked");
         };
-        let mut cluster = Cluster::new(*count, 1, |config| {
+        let mut cluster = Cluster::new(*count, spare.unwrap_or(0), 1, |config| {
             config.inflight_max = inflight.unwrap_or(4);
             config.inflight_bytes_max = 1 << 20;
             config.append_bytes_max = append_bytes.unwrap_or(1000);
+            if *unwilling == Some(config.id.0) {
+                config.priority = 0;
+            }
             config.election_ticks = election.unwrap_or(config.election_ticks);
             config.uncommitted_bytes_max = uncommitted_bytes.unwrap_or(10_000);
         });
         cluster.ids().into_iter().for_each(|id| cluster.start(id));
         for (id, replica) in &cluster.replicas {
-            let line = show::replica(*id, replica.raft.as_ref());
+            let line = show::replica(*id, replica.raft.as_ref(), &cluster.founders);
             self.shown.insert(*id, line);
         }
         self.cluster = Some(cluster);
@@ -167,6 +174,23 @@ impl Story {
                 Ok(at) => self.say(&format!("proposed as {at}")),
                 Err(error) => self.say(&format!("refused: {error}")),
             }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, id: NodeId, wishes: &[String]) -> Result<(), Box<dyn Error>> {
+        let changes: Result<Vec<_>, _> = wishes.iter().map(|wish| line::change(wish)).collect();
+        match self.cluster()?.change(id, &changes?).ok_or("it is down")? {
+            Ok(at) => self.say(&format!("proposed as {at}")),
+            Err(error) => self.say(&format!("refused: {error}")),
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, id: NodeId, to: Option<NodeId>) -> Result<(), Box<dyn Error>> {
+        match self.cluster()?.hand_over(id, to).ok_or("it is down")? {
+            Ok(to) => self.say(&format!("{id} hands over to {to}")),
+            Err(error) => self.say(&format!("refused: {error}")),
         }
         Ok(())
     }
@@ -245,7 +269,7 @@ impl Story {
         let Some(cluster) = &self.cluster else { return };
         let mut lines = Vec::new();
         for (id, replica) in &cluster.replicas {
-            let line = show::replica(*id, replica.raft.as_ref());
+            let line = show::replica(*id, replica.raft.as_ref(), &cluster.founders);
             if self.shown.insert(*id, line.clone()).as_ref() != Some(&line) {
                 lines.push(line);
             }
