@@ -1,12 +1,17 @@
 //! A cluster in one process: real nodes on disks in memory, joined by a network that is a map.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sisyphus::{
     config::Limits,
-    env::{Clock, Inbound, Lane, MemDisk, Transport},
+    env::{Clock, Disk, DiskResult, File, Inbound, Lane, MemDisk, Transport},
     gateway::{Consistency, Gateway},
     machine::{KeyRange, Members, Op, Query, RangeEnd, Txn},
     node::{Host, RequestError, Settings, World},
@@ -40,10 +45,82 @@ impl Transport for Port {
     }
 }
 
+/// A disk that answers no sync of a file while its node is named as stalled.
+struct Stalling<T: ?Sized> {
+    disk: Arc<T>,
+    node: NodeId,
+    stalled: Arc<Mutex<BTreeSet<NodeId>>>,
+}
+
+impl<T: ?Sized> Stalling<T> {
+    fn file(&self, file: Arc<dyn File>) -> Arc<dyn File> {
+        Arc::new(Stalling {
+            disk: file,
+            node: self.node,
+            stalled: self.stalled.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl Disk for Stalling<MemDisk> {
+    async fn open(&self, path: &str) -> DiskResult<Arc<dyn File>> {
+        Ok(self.file(self.disk.open(path).await?))
+    }
+    async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>> {
+        Ok(self.file(self.disk.create(path).await?))
+    }
+    async fn create_dir(&self, path: &str) -> DiskResult<()> {
+        self.disk.create_dir(path).await
+    }
+    async fn list(&self, dir: &str) -> DiskResult<Vec<String>> {
+        self.disk.list(dir).await
+    }
+    async fn link(&self, from: &str, to: &str) -> DiskResult<()> {
+        self.disk.link(from, to).await
+    }
+    async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
+        self.disk.rename(from, to).await
+    }
+    async fn remove(&self, path: &str) -> DiskResult<()> {
+        self.disk.remove(path).await
+    }
+    async fn sync_dir(&self, dir: &str) -> DiskResult<()> {
+        self.disk.sync_dir(dir).await
+    }
+}
+
+#[async_trait]
+impl File for Stalling<dyn File> {
+    async fn read_at(&self, offset: u64, length: usize) -> DiskResult<Bytes> {
+        self.disk.read_at(offset, length).await
+    }
+    async fn append(&self, bytes: &[u8]) -> DiskResult<u64> {
+        self.disk.append(bytes).await
+    }
+    async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
+        self.disk.write_at(offset, bytes).await
+    }
+    async fn truncate(&self, length: u64) -> DiskResult<()> {
+        self.disk.truncate(length).await
+    }
+    async fn sync(&self) -> DiskResult<()> {
+        while self.stalled.lock().contains(&self.node) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.disk.sync().await
+    }
+    async fn length(&self) -> DiskResult<u64> {
+        self.disk.length().await
+    }
+}
+
 struct Cluster {
     net: Net,
     limits: Limits,
     disks: BTreeMap<NodeId, MemDisk>,
+    /// Those whose syncs of files take for ever.
+    stalled: Arc<Mutex<BTreeSet<NodeId>>>,
     gateways: BTreeMap<NodeId, Gateway>,
     starts: u64,
 }
@@ -56,6 +133,7 @@ impl Cluster {
             net: Net::default(),
             limits,
             disks,
+            stalled: Arc::default(),
             gateways,
             starts: 0,
         };
@@ -75,7 +153,11 @@ impl Cluster {
             limits: self.limits.clone(),
         };
         let world = World {
-            disk: Arc::new(self.disks[&id].clone()),
+            disk: Arc::new(Stalling {
+                disk: Arc::new(self.disks[&id].clone()),
+                node: id,
+                stalled: self.stalled.clone(),
+            }),
             transport: Arc::new(Port {
                 from: id,
                 net: self.net.clone(),
@@ -322,4 +404,65 @@ async fn a_repeated_request_is_applied_once_and_answered_alike() {
         .unwrap();
     assert_eq!(first.reply, again.reply);
     assert_eq!(value(cluster.at(1), "k").await.as_deref(), Some("second"));
+}
+
+/// Limits under which nobody stands by itself for seconds.
+fn patient() -> Limits {
+    Limits {
+        tick_ms: 10,
+        heartbeat_ticks: 5,
+        election_ticks: 250,
+        ..Limits::test_min()
+    }
+}
+
+/// Waits until somebody else leads, for less time than an election would take by itself.
+async fn succeeded(cluster: &Cluster, old: NodeId) -> NodeId {
+    let other = async {
+        loop {
+            let leader = cluster.leader().await;
+            if leader != old {
+                return leader;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let soon = Duration::from_secs(2);
+    let leader = tokio::time::timeout(soon, other).await;
+    leader.expect("leadership is handed over")
+}
+
+#[tokio::test]
+async fn a_leader_that_resigns_is_succeeded_before_anybody_misses_it() {
+    let mut cluster = Cluster::new(3, patient()).await;
+    for round in 0..3 {
+        let leader = cluster.leader().await;
+        write(&cluster.gateways[&leader], "k", &round.to_string()).await;
+        let host = cluster.net.nodes.lock()[&leader].clone();
+        tokio::time::timeout(PATIENCE, host.resign()).await.unwrap();
+        // It is over at once on a node that does not lead.
+        tokio::time::timeout(PATIENCE, host.resign()).await.unwrap();
+        let next = succeeded(&cluster, leader).await;
+        write(&cluster.gateways[&leader], "k", "through the old one").await;
+        assert_ne!(next, leader);
+    }
+    let leader = cluster.leader().await;
+    cluster.power_loss(leader);
+}
+
+#[tokio::test]
+async fn a_leader_whose_disk_stalls_makes_room_for_another() {
+    let cluster = Cluster::new(3, patient()).await;
+    let leader = cluster.leader().await;
+    write(&cluster.gateways[&leader], "k", "1").await;
+    cluster.stalled.lock().insert(leader);
+    let gateway = cluster.gateways[&leader].clone();
+    let stuck = tokio::spawn(async move { gateway.write(put("k", "2"), None, PATIENCE).await });
+    // It waits for its disk as long as others would for its word, and then asks one of them.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let next = succeeded(&cluster, leader).await;
+    write(&cluster.gateways[&next], "j", "3").await;
+    cluster.stalled.lock().clear();
+    let done = stuck.await.unwrap();
+    assert!(done.is_ok(), "it was committed without the disk: {done:?}");
 }

@@ -207,6 +207,22 @@ impl Host {
         }
     }
 
+    /// Has another node lead the shards that this one leads, as far as there is one that can, and
+    /// waits until it does. Who waits no longer than it likes loses nothing.
+    pub async fn resign(&self) {
+        for shard in self.inner.shards.keys() {
+            let (waiter, done) = oneshot::channel();
+            if self
+                .request(*shard, Request::Resign { waiter })
+                .await
+                .is_ok()
+            {
+                // An error means that the node is stopping by itself.
+                let _ = done.await;
+            }
+        }
+    }
+
     /// Waits until this node's state machine holds every write that was acknowledged, anywhere,
     /// before the call; then answers who reads it.
     pub async fn fresh(&self, shard: ShardId) -> Result<machine::Reader, RequestError> {

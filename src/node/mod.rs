@@ -52,6 +52,7 @@ mod pending;
 mod reads;
 mod replica;
 mod requests;
+mod resign;
 mod roster;
 mod start;
 mod status;

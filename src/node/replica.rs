@@ -12,6 +12,7 @@ use super::{
     pending::Pending,
     reads::Reads,
     requests::Request,
+    resign::Resignation,
     status::{Board, RaftStatus},
     transfers::Transfers,
     writer::WriterJob,
@@ -85,6 +86,7 @@ pub(super) struct Replica {
     pub(super) reads: Reads,
     pub(super) forwards: Forwards,
     pub(super) transfers: Transfers,
+    pub(super) resignation: Resignation,
     pub(super) board: Board,
     /// The term in which this node was last seen as leader, and the last commit index shown to the
     /// observer.
@@ -144,6 +146,7 @@ impl Replica {
 
     fn tick(&mut self) {
         self.raft.tick();
+        self.watch_disk();
         self.pending.sweep();
         for waiter in self.forwards.sweep(self.clock.now_us()) {
             self.refuse(Waiter::Local(waiter), "there is no leader");
@@ -157,6 +160,7 @@ impl Replica {
         match completion {
             Completion::Persisted { ticket } => {
                 self.writing = false;
+                self.disk_answered();
                 self.raft.persisted(ticket);
             }
             Completion::Applied { applied, durable } => {
@@ -327,6 +331,7 @@ impl Replica {
         // While leadership is handed over nobody takes commands: they wait for whoever leads next.
         let leader = self.raft.leader().filter(|_| !self.raft.is_handing_over());
         self.board.publish(RaftStatus::of(&self.raft));
+        self.tell_resigned();
         if !self.forwards.route_changed((term, leader)) {
             return;
         }

@@ -31,6 +31,11 @@ pub(super) enum Request {
         /// Who waits for it.
         waiter: oneshot::Sender<()>,
     },
+    /// Lead no longer, if another can.
+    Resign {
+        /// Who waits for it.
+        waiter: oneshot::Sender<()>,
+    },
 }
 
 impl Request {
@@ -38,7 +43,7 @@ impl Request {
     pub(super) fn is_gone(&self) -> bool {
         match self {
             Request::Write { waiter, .. } => waiter.is_closed(),
-            Request::Read { waiter } => waiter.is_closed(),
+            Request::Read { waiter } | Request::Resign { waiter } => waiter.is_closed(),
         }
     }
 }
@@ -49,6 +54,7 @@ impl Replica {
         match request {
             _ if request.is_gone() => {}
             Request::Read { waiter } => self.reads.arrive(waiter),
+            Request::Resign { waiter } => self.resign(waiter),
             Request::Write {
                 command,
                 waiter,

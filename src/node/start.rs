@@ -9,6 +9,7 @@ use super::{
     pending::Pending,
     reads::Reads,
     replica::Replica,
+    resign::Resignation,
     status::Board,
     transfers::Transfers,
     writer::WriterJob,
@@ -85,6 +86,7 @@ impl ReplicaParts<'_> {
             applying: false,
             pending: Pending::default(),
             reads: Reads::default(),
+            resignation: Resignation::default(),
             board: Board::default(),
             seen: (0, 0),
         };

@@ -158,8 +158,8 @@
 //! * **Leases.** They would save reads a round at the price of trusting clocks.
 //! * **Repeating requests for votes.** A candidate whose requests were lost asks anew after its
 //!   timeout, which is as short.
-//! * **Giving up leadership when the own disk stalls.** Followers commit without the leader's disk,
-//!   but its state machine, and so its clients, wait for it. A node that notices can hand over.
+//! * **Giving up leadership when the own disk stalls.** The core does not know how long a batch may
+//!   take; the node does, and hands over.
 //! * **Refusing a change that the present quorum would not survive**, such as a voter added while
 //!   others are down. The core does what it is told; a learner with an aim is the safe way in.
 //! * **Taking leadership back for a higher priority.** Priorities decide between candidates, not

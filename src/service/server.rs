@@ -39,6 +39,10 @@ use crate::{
     },
 };
 
+/// How long another node has to take over from a leader that is told to stop. An attempt of Raft's own
+/// ends after an election timeout.
+const RESIGN_WITHIN: Duration = Duration::from_secs(2);
+
 /// How long requests under way have to end when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 
@@ -177,7 +181,7 @@ impl Server {
         self.host.failure()
     }
 
-    /// Stops: takes no more requests, lets those under way end, within a bound, and lets go of the
+    /// Stops: hands leadership over, takes no more requests, lets those under way end, within a bound, and lets go of the
     /// data directory. Nothing that was acknowledged needs this: it is on disk already.
     pub async fn stop(self) {
         let Server {
@@ -189,8 +193,12 @@ impl Server {
             tasks,
             ..
         } = self;
-        stop.send_replace(true);
         let clock = Clock::system();
+        // Before the faces close, so that requests meanwhile find their way to the next leader.
+        if timeout(RESIGN_WITHIN, host.resign()).await.is_err() {
+            tracing::warn!("nobody took over within {RESIGN_WITHIN:?}: stopping as the leader");
+        }
+        stop.send_replace(true);
         for face in faces {
             let left = STOP_WITHIN.saturating_sub(Duration::from_micros(clock.now_us()));
             let abort = face.abort_handle();
