@@ -1,6 +1,6 @@
 //! What a replica is told about itself, and how it refuses work.
 
-use super::progress::WindowMax;
+use super::window::WindowMax;
 use crate::types::NodeId;
 
 /// The settings of one replica. All replicas of a shard should agree on everything but `id`.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::log::weight;
-use super::progress::{Due, Progress};
+use super::progress::Progress;
 use super::reads::{Read, Reads};
 use super::reconfigure::Round;
 use super::role::Turn;
+use super::sending::{send_due, tell_commit};
 use super::shared::Shared;
 use super::status::PeerStatus;
 use super::transfer::Transfer;
@@ -241,61 +242,4 @@ impl Leader {
     pub fn progress(&self) -> BTreeMap<NodeId, PeerStatus> {
         self.peers.iter().map(|(id, p)| (*id, p.status())).collect()
     }
-}
-
-/// Sends what is due until nothing is.
-fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
-    loop {
-        let (base, last) = (shared.log.base().index, shared.log.last().index);
-        match peer.due(base + 1, last, shared.config.window_max()) {
-            Due::Nothing => return,
-            Due::Snapshot => {
-                peer.await_snapshot(base);
-                shared.out.snapshots.push(id);
-            }
-            Due::Question => {
-                let prev = peer.next() - 1;
-                send_append(shared, id, peer, prev, Vec::new());
-                peer.sent(0, 0);
-            }
-            Due::Append(room) => {
-                let bytes_max = room.min(shared.config.append_bytes_max as u64);
-                let entries = shared.log.slice(peer.next(), last, bytes_max as usize);
-                let (prev, count) = (peer.next() - 1, entries.len());
-                let bytes = shared.log.bytes_between(prev, prev + count as u64);
-                send_append(shared, id, peer, prev, entries);
-                peer.sent(count, bytes);
-            }
-        }
-    }
-}
-
-/// Lets a peer know of a commit that no append carried, before the next heartbeat: reads wait for it.
-/// One whose window is full does not keep up, and has to wait for that heartbeat.
-fn tell_commit(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
-    let matched = peer.matched();
-    let news = peer.is_news(matched.min(shared.commit));
-    if news && peer.is_streaming(shared.config.window_max()) && matched >= shared.log.base().index {
-        send_append(shared, id, peer, matched, Vec::new());
-    }
-}
-
-fn send_append(
-    shared: &mut Shared,
-    to: NodeId,
-    peer: &mut Progress,
-    prev: Index,
-    entries: Vec<Entry>,
-) {
-    let term = shared.log.term_at(prev);
-    let term = term.expect("whom the log does not reach gets a snapshot");
-    let commit = shared.commit;
-    peer.tell(commit.min(prev + entries.len() as u64));
-    let prev = LogPosition { term, index: prev };
-    let body = Body::Append {
-        prev,
-        entries,
-        commit,
-    };
-    shared.send(to, body);
 }

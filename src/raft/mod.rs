@@ -44,7 +44,7 @@
 //! has not answered for as long steps down: it may have been replaced, and clients should not wait
 //! for it. Replicas of a lower priority wait longer before they stand, but not without end.
 //!
-//! **Replication** (§5.3, `leader.rs`, `progress.rs`, `follower.rs`). The leader appends to its own
+//! **Replication** (§5.3, `leader.rs`, `sending.rs`, `progress.rs`, `follower.rs`). The leader appends to its own
 //! log and sends what each peer lacks: in `Ready`, so that what was proposed meanwhile travels
 //! together, and several appends at once, so that the wire is never idle. Each append names the
 //! entry before its first one; a peer that does not have that entry refuses, and so two logs that
@@ -147,8 +147,8 @@
 //!
 //! The log in memory: a leader refuses commands beyond `uncommitted_bytes_max` that are not applied,
 //! and a follower takes no entries while its state machine is as far behind; what is applied and not
-//! yet cut is the node's to bound by [`compact`](Raft::compact). What is under way to a peer:
-//! `inflight_max` appends and `inflight_bytes_max` bytes, so that one that is slow or gone costs that
+//! yet cut is the node's to bound by [`compact`](Raft::compact). What is under way to a peer
+//! (`window.rs`): `inflight_max` appends and `inflight_bytes_max` bytes, so that one that is slow or gone costs that
 //! and no more, and then heartbeats alone. Members: [`MEMBERS_MAX`]. A transfer: an election timeout.
 //! Reads and questions: constants in `reads.rs` and `follower.rs`. One batch on its way to the disk at
 //! a time: what queues up meanwhile is the next.
@@ -183,10 +183,12 @@ mod ready;
 mod reconfigure;
 mod replica;
 mod role;
+mod sending;
 mod shared;
 mod status;
 mod step;
 mod transfer;
+mod window;
 
 pub use change::Change;
 pub use config::{Config, MembershipError, NotLeader, PRIORITY_MAX, ProposeError, TransferError};

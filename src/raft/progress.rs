@@ -18,10 +18,9 @@
 //! was lost. When its disk has entries that it did not vouch for, the answer was lost, and it is
 //! asked at once.
 
-use std::collections::VecDeque;
-
 use super::PeerState;
 use super::status::PeerStatus;
+use super::window::{Window, WindowMax};
 use crate::types::Index;
 
 /// A peer as its leader sees it.
@@ -57,50 +56,6 @@ enum Pace {
     },
     /// A snapshot that reaches at least this far is on its way.
     Snapshot(Index),
-}
-
-/// The appends with entries that are under way to a peer.
-#[derive(Debug, Default)]
-struct Window {
-    /// The last index of each, and what its entries weigh.
-    appends: VecDeque<(Index, u64)>,
-    /// What all of them weigh.
-    bytes: u64,
-}
-
-/// How much may be under way to a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WindowMax {
-    /// Appends with entries.
-    pub appends: usize,
-    /// Bytes of their entries.
-    pub bytes: u64,
-}
-
-impl Window {
-    /// The bytes that may still be sent; none if nothing may.
-    fn room(&self, max: WindowMax) -> Option<u64> {
-        let left = max.bytes.saturating_sub(self.bytes);
-        let has_room = self.appends.is_empty() || (self.appends.len() < max.appends && left > 0);
-        has_room.then_some(left)
-    }
-
-    /// The end of the oldest append.
-    fn front(&self) -> Option<Index> {
-        self.appends.front().map(|(end, _)| *end)
-    }
-
-    fn push(&mut self, end: Index, bytes: u64) {
-        self.appends.push_back((end, bytes));
-        self.bytes += bytes;
-    }
-
-    /// Everything up to `matched` has arrived.
-    fn answered(&mut self, matched: Index) {
-        while let Some((_, bytes)) = self.appends.pop_front_if(|(end, _)| *end <= matched) {
-            self.bytes -= bytes;
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 
-use super::super::progress::{Due, Progress, WindowMax};
+use super::super::progress::{Due, Progress};
+use super::super::window::WindowMax;
 use crate::types::Index;
 
 /// Entries weigh a byte here; appends of two fit three times by number, and twice and a half by weight.
