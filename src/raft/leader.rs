@@ -11,7 +11,7 @@ use super::sending::{send_due, tell_commit};
 use super::shared::Shared;
 use super::status::PeerStatus;
 use super::transfer::Transfer;
-use super::{Body, Entry, Payload, ProposeError};
+use super::{Body, Entry, Membership, Payload, ProposeError};
 use crate::types::{Index, LogPosition, NodeId};
 
 /// The leader of its term.
@@ -39,11 +39,13 @@ impl Leader {
     /// commit by counting (§5.4.2). Sent to all, it also is the new leader's first sign of life.
     pub fn new(shared: &mut Shared) -> Self {
         let next = shared.log.last().index + 1;
-        let mut others = shared.membership().members();
-        others.remove(&shared.id());
-        let progress = |id| (id, Progress::new(next));
+        let own = shared.id();
+        // Also those whom a change removes that is not known to be committed: they are told of it.
+        let memberships = shared.log.memberships_since(shared.commit);
+        let members = memberships.flat_map(Membership::members);
+        let others = members.filter(|id| *id != own);
         let mut leader = Leader {
-            peers: others.into_iter().map(progress).collect(),
+            peers: others.map(|id| (id, Progress::new(next))).collect(),
             rounds: BTreeMap::new(),
             farewell_ticks: 0,
             transfer: None,

@@ -300,3 +300,29 @@ fn the_most_willing_succeeds_and_the_least_willing_waits() {
     alone.tick(longest);
     assert_eq!(alone.leader(), Some(1));
 }
+
+#[test]
+fn a_peer_that_is_gone_costs_its_window_and_heartbeats() {
+    let mut group = Group::new(3, 0);
+    group.elect(1);
+    group.propose(1);
+    group.cut.insert(NodeId(3));
+    group.sent.clear();
+    for _ in 0..100 {
+        group.propose(1);
+    }
+    let to_3 = || group.sent.iter().filter(|m| m.to == NodeId(3));
+    assert_eq!(to_3().count(), config().inflight_max);
+    group.sent.clear();
+    group.tick(1);
+    for _ in 0..100 {
+        group.propose(1);
+    }
+    let heartbeat = |body: &Body| matches!(body, Body::Heartbeat { .. });
+    let to_3 = || group.sent.iter().filter(|m| m.to == NodeId(3));
+    assert!(to_3().all(|m| heartbeat(&m.body)), "nothing but heartbeats");
+    // It comes back, and gets all of it.
+    group.cut.clear();
+    group.tick(LONG);
+    assert_eq!(group.status(3).commit, group.status(1).commit);
+}
