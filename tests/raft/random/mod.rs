@@ -12,6 +12,8 @@
 mod schedule;
 mod weather;
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use crate::oracle::Tally;
 
 /// How many schedules `cargo test` runs, unless this variable says otherwise.
@@ -20,13 +22,17 @@ const COUNT: &str = "RAFT_SCHEDULES";
 /// Names the one schedule that is to be repeated aloud.
 const REPEAT: &str = "RAFT_SCHEDULE";
 
-/// Names the schedule when a test dies in it.
-struct Named(u64);
+/// Names the schedule when a test dies in it, and tells the other threads to stop.
+struct Named<'a> {
+    seed: u64,
+    failed: &'a AtomicBool,
+}
 
-impl Drop for Named {
+impl Drop for Named<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let seed = self.0;
+            let Named { seed, failed } = self;
+            failed.store(true, Relaxed);
             eprintln!(
                 "schedule {seed} failed; to see its steps: {REPEAT}={seed} cargo test --test raft schedules"
             );
@@ -35,10 +41,10 @@ impl Drop for Named {
 }
 
 /// The schedules of `seeds`, on a thread.
-fn run_all(seeds: impl Iterator<Item = u64>) -> Tally {
+fn run_all(seeds: impl Iterator<Item = u64>, failed: &AtomicBool) -> Tally {
     let mut all = Tally::default();
-    for seed in seeds {
-        let _named = Named(seed);
+    for seed in seeds.take_while(|_| !failed.load(Relaxed)) {
+        let _named = Named { seed, failed };
         all.add(&schedule::run(seed, false));
     }
     all
@@ -69,14 +75,17 @@ fn now() -> std::time::Instant {
 #[test]
 fn replicas_survive_random_schedules() {
     if let Some(seed) = told(REPEAT) {
-        let _named = Named(seed);
         schedule::run(seed, true);
         return;
     }
     let began = now();
     let count = told(COUNT).unwrap_or(SCHEDULES);
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let share = |thread: usize| move || run_all((thread as u64..count).step_by(threads));
+    let failed = AtomicBool::new(false);
+    let share = |thread: usize| {
+        let (seeds, failed) = ((thread as u64..count).step_by(threads), &failed);
+        move || run_all(seeds, failed)
+    };
     let mut all = Tally::default();
     std::thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|t| scope.spawn(share(t))).collect();
