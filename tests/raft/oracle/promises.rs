@@ -1,6 +1,6 @@
 //! A promise that leaves a replica is backed by its disk at that moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sisyphus::raft::{Body, Message};
 use sisyphus::types::{Index, NodeId, Term};
@@ -11,8 +11,8 @@ use crate::cluster::Replica;
 /// The votes that were given.
 #[derive(Default)]
 pub struct Promises {
-    /// By term and candidate: who voted.
-    votes: BTreeMap<(Term, NodeId), BTreeSet<NodeId>>,
+    /// By term and voter: for whom.
+    votes: BTreeMap<(Term, NodeId), NodeId>,
 }
 
 impl Promises {
@@ -32,6 +32,7 @@ impl Promises {
         }
     }
 
+    /// A vote is given once in a term, over all crashes (§5.2).
     fn voted(&mut self, message: &Message, sender: &Replica, candidate: NodeId) {
         let on_disk = sender.image.hard_state;
         let backed = on_disk.term == message.term && on_disk.vote == Some(candidate);
@@ -39,14 +40,14 @@ impl Promises {
             backed,
             "{message:?} before the vote is durable: {on_disk:?}"
         );
-        let votes = self.votes.entry((message.term, candidate)).or_default();
-        votes.insert(message.from);
+        let vote = self.votes.entry((message.term, message.from));
+        let first = *vote.or_insert(candidate);
+        assert_eq!(first, candidate, "{message:?} is a second vote");
     }
 
     /// Whether `voter` gave its vote of `term` to `candidate`, and said so.
     pub fn has_voted(&self, term: Term, voter: NodeId, candidate: NodeId) -> bool {
-        let votes = self.votes.get(&(term, candidate));
-        votes.is_some_and(|votes| votes.contains(&voter))
+        self.votes.get(&(term, voter)) == Some(&candidate)
     }
 }
 

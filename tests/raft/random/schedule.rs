@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use sisyphus::raft::{Aim, Body, Change, Message, PRIORITY_MAX, Raft, RoleName};
+use sisyphus::raft::{Aim, Body, Change, Membership, Message, PRIORITY_MAX, Raft, RoleName};
 use sisyphus::rng::Rng;
 use sisyphus::types::NodeId;
 
@@ -16,6 +16,8 @@ const PHASES: usize = 12;
 const ROUNDS_MAX: u64 = 20;
 /// Rounds of peace in which a cluster must have recovered.
 const PEACE_ROUNDS: usize = 300;
+/// Rounds after that, in which nothing may happen: more than a replica of the lowest priority waits.
+const CALM_ROUNDS: usize = 12;
 /// The network holds no more messages: the oldest are lost.
 const NETWORK_MAX: usize = 200;
 
@@ -148,7 +150,7 @@ impl Run {
             self.cluster.read(id);
         }
         if self.changing && self.rng.chance(self.weather.change) {
-            let changes = self.draw_changes();
+            let changes = self.draw_changes(id);
             self.cluster.change(id, &changes);
         }
         if self.rng.chance(self.weather.hand_over) {
@@ -162,21 +164,30 @@ impl Run {
         NodeId(self.rng.between(1, count))
     }
 
-    /// One change or several at once; many make no sense and are refused.
-    fn draw_changes(&mut self) -> Vec<Change> {
+    /// One change or several at once, as a replica might be asked for; some make no sense.
+    fn draw_changes(&mut self, id: NodeId) -> Vec<Change> {
+        let raft = self.cluster.raft(id);
+        let membership = raft.map(|raft| raft.membership().clone());
+        let membership = membership.unwrap_or_default();
         let count = self.rng.between(1, 3);
-        (0..count).map(|_| self.draw_change()).collect()
+        (0..count).map(|_| self.draw_change(&membership)).collect()
     }
 
-    fn draw_change(&mut self) -> Change {
+    fn draw_change(&mut self, membership: &Membership) -> Change {
         let id = self.draw_id();
-        match self.rng.below(8) {
-            0 | 1 => Change::AddVoter(id),
-            2 | 3 => Change::Remove(id),
-            4 => Change::Demote(id),
-            5 => Change::AddLearner(id, Aim::Replace(self.draw_id())),
-            6 => Change::AddLearner(id, Aim::Stay),
-            _ => Change::AddLearner(id, Aim::Vote),
+        let choice = self.rng.below(5);
+        if membership.voters.contains(&id) {
+            return match choice {
+                0 => Change::Demote(id),
+                _ => Change::Remove(id),
+            };
+        }
+        match choice {
+            0 => Change::AddLearner(id, Aim::Replace(self.draw_id())),
+            1 => Change::AddLearner(id, Aim::Stay),
+            2 => Change::AddLearner(id, Aim::Vote),
+            3 => Change::Remove(id),
+            _ => Change::AddVoter(id),
         }
     }
 
@@ -266,6 +277,7 @@ impl Run {
         !leader.is_handing_over()
             && !membership.is_joint()
             && !membership.learners.values().any(wishes)
+            && membership.voters.contains(&leader.brief().id)
             && membership.members().into_iter().all(has_all)
     }
 
@@ -282,7 +294,7 @@ impl Run {
                     proposed |= matches!(taken, Some(Ok(_)));
                 }
             } else if proposed && self.is_settled() {
-                return;
+                return self.calm();
             }
         }
         let replicas = self.cluster.replicas.values();
@@ -290,5 +302,12 @@ impl Run {
             eprintln!("{:?}", raft.status());
         }
         panic!("the cluster does not recover");
+    }
+
+    /// Nobody deposes a leader that everybody hears, least of all who is no member any more.
+    fn calm(&mut self) {
+        let leaders = self.cluster.leaders();
+        (0..CALM_ROUNDS).for_each(|_| self.round_of_peace());
+        assert_eq!(self.cluster.leaders(), leaders, "a leader is disturbed");
     }
 }
