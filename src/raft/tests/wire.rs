@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::super::{Body, Entry, Membership, Message, Payload, Raft};
+use super::super::{Aim, Body, Change, Entry, Membership, Message, Payload, Raft};
 use super::{ROOM, config, founded};
 use crate::rng::Rng;
 use crate::types::{LogPosition, NodeId};
@@ -19,6 +19,8 @@ enum Event {
     Message(Message),
     Tick,
     Propose,
+    Reconfigure(Vec<Change>),
+    HandOver(Option<NodeId>),
     Read,
     Ready,
     Persisted,
@@ -96,6 +98,20 @@ fn body() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn node() -> impl Strategy<Value = NodeId> {
+    (0..5_u64).prop_map(NodeId)
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        (node(), node()).prop_map(|(id, old)| Change::AddLearner(id, Aim::Replace(old))),
+        node().prop_map(|id| Change::AddLearner(id, Aim::Vote)),
+        node().prop_map(Change::AddVoter),
+        node().prop_map(Change::Demote),
+        node().prop_map(Change::Remove),
+    ]
+}
+
 fn event() -> impl Strategy<Value = Event> {
     // One leader's term above all: lies hurt most when they contradict each other.
     let from = prop_oneof![3 => Just(2), 1 => 0_u64..5];
@@ -113,6 +129,8 @@ fn event() -> impl Strategy<Value = Event> {
         12 => message,
         3 => Just(Event::Tick),
         1 => Just(Event::Propose),
+        1 => prop::collection::vec(change(), 1..3).prop_map(Event::Reconfigure),
+        1 => prop::option::of(node()).prop_map(Event::HandOver),
         1 => Just(Event::Read),
         4 => Just(Event::Ready),
         3 => Just(Event::Persisted),
@@ -133,6 +151,12 @@ impl Victim {
             Event::Message(message) => self.raft.step(message),
             Event::Tick => self.raft.tick(),
             Event::Propose => drop(self.raft.propose(Bytes::from("x"))),
+            Event::Reconfigure(changes) => {
+                self.raft.propose_membership(&changes, Bytes::new()).ok();
+            }
+            Event::HandOver(to) => {
+                self.raft.transfer_leadership(to).ok();
+            }
             Event::Read => {
                 self.reads += 1;
                 self.raft.read(self.reads).ok();
