@@ -18,6 +18,9 @@ pub struct Limits {
     pub heartbeat_ticks: u32,
     /// A follower waits for its leader from this many ticks to just under twice as many.
     pub election_ticks: u32,
+    /// How willingly this node leads, from 0 to 3: below 3 it waits longer before it stands for
+    /// election, and leaders that stop hand over to others first.
+    pub priority: u8,
     /// A memtable is frozen when it holds this many bytes.
     pub memtable_bytes: usize,
     /// Tables written by compaction are cut at this many bytes.
@@ -46,6 +49,7 @@ impl Default for Limits {
             tick_ms: 25,
             heartbeat_ticks: 2,
             election_ticks: 6,
+            priority: 3,
             memtable_bytes: 64 << 20,
             table_bytes: 64 << 20,
             level0_tables_max: 4,
@@ -82,7 +86,7 @@ type Bound = (&'static str, fn(&Limits) -> u64, u64, u64, &'static str);
 
 /// The range of every limit. The upper ends are where a number is surely a slip of the pen or
 /// where a bound elsewhere (a message between peers) would be crossed.
-const BOUNDS: [Bound; 14] = [
+const BOUNDS: [Bound; 15] = [
     (
         "key_bytes_max",
         |l| l.key_bytes_max as u64,
@@ -112,6 +116,7 @@ const BOUNDS: [Bound; 14] = [
         10_000,
         "ticks",
     ),
+    ("priority", |l| l.priority.into(), 0, 3, "steps"),
     (
         "memtable_bytes",
         |l| l.memtable_bytes as u64,

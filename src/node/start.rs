@@ -136,7 +136,7 @@ impl ReplicaParts<'_> {
             append_bytes_max: limits.append_bytes_max,
             inflight_max: INFLIGHT_MAX,
             inflight_bytes_max: limits.inflight_bytes_max,
-            priority: raft::PRIORITY_MAX,
+            priority: limits.priority,
             uncommitted_bytes_max: limits.uncommitted_bytes_max,
         }
     }
