@@ -130,6 +130,11 @@ impl Drive {
         self.inner.platter.lock().model = model;
     }
 
+    /// Whether something fails on it.
+    pub fn is_troubled(&self) -> bool {
+        self.inner.platter.lock().trouble != DiskTrouble::default()
+    }
+
     /// Lets operations fail from now on.
     pub fn set_trouble(&self, trouble: DiskTrouble) {
         self.inner.platter.lock().trouble = trouble;

@@ -157,6 +157,21 @@ pub enum What {
         /// To which.
         disk: DiskModel,
     },
+    /// Drives fail syncs, or become full. A server that cannot go on ends, and starts again when
+    /// the fault is over.
+    Failing {
+        /// Whose.
+        who: Who,
+        /// How many of a million syncs of files fail.
+        failed_sync_ppm: u32,
+        /// How many bytes there is room for, beyond what is there, if there is a limit.
+        room_bytes: Option<u64>,
+    },
+    /// Leaders are asked to hand over, as before a stop.
+    Resign {
+        /// Who is asked; others than leaders have nothing to do.
+        who: Who,
+    },
     /// Clocks go wrong.
     Clock {
         /// Whose.

@@ -70,8 +70,8 @@ impl Draws {
     fn when(&mut self, kind: Kind, ms: u64) -> When {
         let on_event = match kind {
             Kind::Crash | Kind::PowerLoss | Kind::Blackout => self.rng.chance(0.5),
-            Kind::Pause | Kind::Split | Kind::OneWay => self.rng.chance(0.25),
-            Kind::Links | Kind::Disks | Kind::Clock => false,
+            Kind::Pause | Kind::Split | Kind::OneWay | Kind::Resign => self.rng.chance(0.25),
+            Kind::Links | Kind::Disks | Kind::Clock | Kind::Failing => false,
         };
         match on_event {
             true => self.event(),
@@ -124,6 +124,8 @@ impl Draws {
                 who,
                 disk: self.slow_disk(),
             },
+            Kind::Failing => self.failing(who),
+            Kind::Resign => What::Resign { who },
             Kind::Clock => What::Clock {
                 who,
                 offset_ms: self.rng.between(0, 20_000) as i64 - 10_000,
@@ -181,6 +183,21 @@ impl Draws {
             sync_us_max,
             stall_ppm: *rng.pick(&[0, 20_000, 200_000]),
             stall_us_max: log_uniform(rng, 1_000, 100_000),
+        }
+    }
+
+    /// A drive that fails some syncs, or one that has little room left.
+    fn failing(&mut self, who: Who) -> What {
+        let rng = &mut self.rng;
+        let (rate, room) = (
+            log_uniform(rng, 1_000, 300_000) as u32,
+            log_uniform(rng, 1, 256 << 10),
+        );
+        let is_full = rng.chance(0.5);
+        What::Failing {
+            who,
+            failed_sync_ppm: if is_full { 0 } else { rate },
+            room_bytes: is_full.then_some(room),
         }
     }
 

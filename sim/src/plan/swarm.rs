@@ -23,9 +23,11 @@ pub(super) enum Kind {
     Links,
     Disks,
     Clock,
+    Failing,
+    Resign,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 11] = [
     Kind::Crash,
     Kind::PowerLoss,
     Kind::Blackout,
@@ -35,6 +37,8 @@ const KINDS: [Kind; 9] = [
     Kind::Links,
     Kind::Disks,
     Kind::Clock,
+    Kind::Failing,
+    Kind::Resign,
 ];
 
 /// About as many operations as a run is to have; more of them make the checker search longer, and

@@ -20,7 +20,16 @@ fn the_swarm_has_quiet_runs_and_every_kind_of_fault_and_moment() {
     );
 
     let json: String = plans.iter().map(Plan::to_json).collect();
-    for kind in ["crash", "power-loss", "pause", "links", "disks", "clock"] {
+    for kind in [
+        "crash",
+        "power-loss",
+        "pause",
+        "links",
+        "disks",
+        "clock",
+        "failing",
+        "resign",
+    ] {
         assert!(json.contains(&format!("\"kind\": \"{kind}\"")), "{kind}");
     }
     for shape in ["split", "mute", "deaf"] {

@@ -6,6 +6,7 @@ use madsim::task::NodeId as Machine;
 use sisyphus::{env::Clock, node::Host, types::NodeId};
 
 use super::{World, server};
+use crate::disk::DiskTrouble;
 
 /// One node, up or down.
 #[derive(Default)]
@@ -16,6 +17,10 @@ pub(super) struct Life {
     incarnation: u64,
     /// How many faults keep it down.
     held_down: u32,
+    /// Whether its drive has been failing while it ran or since.
+    troubled: bool,
+    /// It could not go on because of that, and is kept down until the trouble is over.
+    broken: bool,
     /// How far its clock is off: (milliseconds, millionths).
     pub bend: (i64, i64),
     pub clock: Option<Clock>,
@@ -83,10 +88,12 @@ impl World {
 
     /// Lets `node` start again, unless another fault keeps it down.
     pub(super) fn let_up(&self, node: NodeId) {
+        let drive = &self.drives[&node];
         let (starts, machine) = self.life(node, |life| {
             life.held_down = life.held_down.saturating_sub(1);
             let starts = life.held_down == 0 && !life.is_up();
             life.incarnation += u64::from(starts);
+            life.troubled &= !starts || drive.is_troubled();
             (starts, life.machine)
         });
         if starts {
@@ -106,6 +113,48 @@ impl World {
     pub(super) fn resume(&self, node: NodeId) {
         if let Some(machine) = self.life(node, |life| life.machine) {
             self.handle.resume(machine);
+        }
+    }
+
+    /// Lets the drive of `node` fail syncs, or run full.
+    pub(super) fn trouble(&self, node: NodeId, failed_sync_ppm: u32, room_bytes: Option<u64>) {
+        let drive = &self.drives[&node];
+        let used = drive.used_bytes();
+        drive.set_trouble(DiskTrouble {
+            failed_sync_ppm,
+            capacity_bytes: room_bytes.map(|room| used + room),
+        });
+        self.life(node, |life| life.troubled = true);
+    }
+
+    /// The drive of `node` is mended, and whom it broke starts again.
+    pub(super) fn relieve(&self, node: NodeId) {
+        self.drives[&node].set_trouble(DiskTrouble::default());
+        if self.life(node, |life| std::mem::take(&mut life.broken)) {
+            self.let_up(node);
+        }
+    }
+
+    /// The process of `node` cannot go on. True if its drive is an excuse: then the process ends,
+    /// and starts again when the drive is mended, as somebody would see to who runs it.
+    pub(super) fn excuses(&self, node: NodeId) -> bool {
+        let excused = self.life(node, |life| life.troubled);
+        if excused {
+            let first = self.life(node, |life| !std::mem::replace(&mut life.broken, true));
+            if first {
+                self.hold_down(node);
+            }
+            if !self.drives[&node].is_troubled() {
+                self.nemesis.relieve(node, self.now_us());
+            }
+        }
+        excused
+    }
+
+    /// Asks `node` to hand its leadership over.
+    pub(super) fn resign(&self, node: NodeId) {
+        if let Some(host) = self.host(node) {
+            madsim::task::spawn(async move { host.resign().await });
         }
     }
 

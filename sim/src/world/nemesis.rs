@@ -37,11 +37,13 @@ struct State {
     graveyard: Vec<Box<dyn Any + Send>>,
 }
 
-/// Something to be done about the fault at a place in the plan.
+/// Something to be done, mostly about the fault at a place in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
     Strike(usize),
     Mend(usize),
+    /// A process ended of a trouble that was over already.
+    Relieve(NodeId),
 }
 
 impl Nemesis {
@@ -66,6 +68,13 @@ impl Nemesis {
     /// Keeps what a dead process owned until it can be dropped safely.
     pub fn bury(&self, remains: Box<dyn Any + Send>) {
         self.state.lock().graveyard.push(remains);
+        self.changed.notify_one();
+    }
+
+    /// Has a node started again as soon as its last process is gone.
+    pub fn relieve(&self, node: NodeId, now_us: u64) {
+        let mut state = self.state.lock();
+        state.agenda.insert((now_us, Task::Relieve(node)), ());
         self.changed.notify_one();
     }
 
@@ -94,6 +103,7 @@ impl World {
                 match task {
                     Task::Strike(place) => self.strike(place, None),
                     Task::Mend(place) => self.mend(place),
+                    Task::Relieve(node) => self.relieve(node),
                 }
             }
             let next = self.nemesis.next_due().unwrap_or(now + 1_000_000_000);
@@ -143,7 +153,8 @@ impl World {
         let active: Vec<usize> = {
             let mut state = self.nemesis.state.lock();
             state.healed = true;
-            state.agenda.clear();
+            let is_kept = |task: &Task| matches!(task, Task::Relieve(_));
+            state.agenda.retain(|(_, task), ()| is_kept(task));
             state.active.keys().copied().collect()
         };
         for place in active {
@@ -194,6 +205,14 @@ impl World {
                     .iter()
                     .for_each(|node| self.drives[node].set_model(*disk));
             }
+            What::Failing {
+                failed_sync_ppm,
+                room_bytes,
+                ..
+            } => nodes
+                .iter()
+                .for_each(|node| self.trouble(*node, *failed_sync_ppm, *room_bytes)),
+            What::Resign { .. } => nodes.iter().for_each(|node| self.resign(*node)),
             What::Clock {
                 offset_ms,
                 drift_ppm,
@@ -226,6 +245,8 @@ impl World {
                     .iter()
                     .for_each(|node| self.drives[node].set_model(self.plan.disk));
             }
+            What::Failing { .. } => nodes.iter().for_each(|node| self.relieve(*node)),
+            What::Resign { .. } => {}
             What::Clock { .. } => nodes.iter().for_each(|node| self.bend(*node, 0, 0)),
         }
     }
@@ -265,6 +286,8 @@ fn who(what: &What) -> &Who {
         | What::Pause { who }
         | What::Links { who, .. }
         | What::Disks { who, .. }
+        | What::Failing { who, .. }
+        | What::Resign { who }
         | What::Clock { who, .. } => who,
         What::Partition { cut } => match cut {
             Cut::Split { side } | Cut::Mute { side } | Cut::Deaf { side } => side,

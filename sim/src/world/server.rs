@@ -53,10 +53,11 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
     };
     match Host::start(settings, doors).await {
         Ok(host) => serve(&world, node, incarnation, host, clock).await,
-        Err(error) => {
+        Err(error) if !world.excuses(node) => {
             let what = format!("{node} refuses to start: {error}");
             world.accuse(Violation::new("PAN", what));
         }
+        Err(_) => {}
     }
     pending().await
 }
@@ -70,15 +71,19 @@ async fn serve(world: &Arc<World>, node: NodeId, incarnation: u64, host: Host, c
     world.life(node, |life| life.host = Some(host.clone()));
     world.net.attach(node, inbound);
     let limits = &world.plan.limits;
+    let failure = host.failure();
     let gateway = Gateway::new(host, clock, limits.clone());
     let face = Face::new(gateway, CLUSTER, node, limits);
     let kv = KvServer::new(KvService::new(face));
-    let served = tonic::transport::Server::builder()
+    let serving = tonic::transport::Server::builder()
         .add_service(kv)
-        .serve(address(node))
-        .await;
-    if let Err(error) = served {
-        let what = format!("{node} cannot serve: {error}");
-        world.accuse(Violation::new("PAN", what));
+        .serve(address(node));
+    let trouble = tokio::select! {
+        biased;
+        reason = failure.wait() => format!("{node} has stopped serving: {reason}"),
+        Err(error) = serving => format!("{node} cannot serve: {error}"),
+    };
+    if !world.excuses(node) {
+        world.accuse(Violation::new("PAN", trouble));
     }
 }
