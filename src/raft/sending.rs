@@ -11,6 +11,8 @@ pub(super) fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
         let (base, last) = (shared.log.base().index, shared.log.last().index);
         match peer.due(base + 1, last, shared.config.window_max()) {
             Due::Nothing => return,
+            // Who is leaving is told so if that is cheap.
+            Due::Snapshot if !shared.membership().contains(id) => return,
             Due::Snapshot => {
                 peer.await_snapshot(base);
                 shared.out.snapshots.push(id);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::super::{
-    Aim, Body, Change, Membership, MembershipError, PRIORITY_MAX, ProposeError, RoleName,
-    TransferError,
+    Aim, Body, Change, Membership, MembershipError, PRIORITY_MAX, PeerState, ProposeError,
+    RoleName, TransferError,
 };
 use super::config;
 use super::group::Group;
@@ -325,4 +325,20 @@ fn a_peer_that_is_gone_costs_its_window_and_heartbeats() {
     group.cut.clear();
     group.tick(LONG);
     assert_eq!(group.status(3).commit, group.status(1).commit);
+}
+
+#[test]
+fn who_is_removed_gets_no_snapshot_any_more() {
+    let mut group = Group::new(3, 0);
+    group.elect(1);
+    group.cut.insert(NodeId(3));
+    group.propose(1);
+    group.change(1, &[Change::Remove(NodeId(3))]);
+    let applied = group.status(1).applied;
+    group.raft(1).compact(applied);
+    group.cut.clear();
+    group.tick(2);
+    assert_eq!(group.status(1).progress[&NodeId(3)].state, PeerState::Probe);
+    group.tick(config().election_ticks);
+    assert!(!group.status(1).progress.contains_key(&NodeId(3)));
 }
