@@ -132,13 +132,16 @@
 //! * A promise that leaves is backed by the sender's disk at that moment.
 //! * Term, commit and applied index of a process never go back.
 //! * A read sees everything that was committed when it began.
-//! * When the trouble ends, a command gets through and all logs become equal.
+//! * When the trouble ends, a command gets through and the logs of all members become equal; and from
+//!   then on nobody disturbs the leader.
 //!
 //! And of memberships:
 //!
 //! * In a log, a membership and the one before it differ by one voter, or one of them is joint and has
 //!   the other for a half. At most one of them is not committed.
-//! * A joint membership is left, whoever leads.
+//! * A replica goes by the last membership of its log, even when that log is cut back.
+//! * Whoever leads has the votes of a quorum of its own membership.
+//! * A joint membership is left, whoever leads; a learner that is to vote does in the end.
 //!
 //! Contradictions of our own are asserted and stop the process. What others say is believed only as
 //! far as the protocol allows: nonsense is dropped and never panics.

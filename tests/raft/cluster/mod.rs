@@ -305,7 +305,9 @@ impl Cluster {
             persist,
             apply_bytes,
         });
-        let idle = is_idle(&ready);
+        if is_idle(&ready) {
+            return false;
+        }
         for entry in &ready.apply {
             let applied = &mut replica.applied;
             assert_eq!(entry.at.index, applied.at.index + 1, "applied in order");
@@ -344,7 +346,7 @@ impl Cluster {
             self.network.push(message);
         }
         self.observe(id);
-        !idle
+        true
     }
 
     fn observe(&mut self, id: NodeId) {
