@@ -3,7 +3,8 @@
 use super::window::WindowMax;
 use crate::types::NodeId;
 
-/// The settings of one replica. All replicas of a shard should agree on everything but `id`.
+/// The settings of one replica. All replicas of a shard should agree on everything but `id` and
+/// `priority`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// This replica.

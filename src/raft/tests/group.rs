@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::super::{
-    Body, Change, Config, Membership, Message, Raft, Ready, Restored, RoleName, Status,
-};
+use super::super::{Change, Config, Membership, Message, Raft, Ready, Restored, RoleName, Status};
 use super::{ROOM, config, founded};
 use crate::rng::Rng;
 use crate::types::NodeId;
@@ -21,7 +19,7 @@ pub struct Group {
     /// Those that hear nobody and are heard by nobody.
     pub cut: BTreeSet<NodeId>,
     /// Which messages get lost.
-    pub lose: fn(&Body) -> bool,
+    pub lose: fn(&Message) -> bool,
     /// Every message that was sent.
     pub sent: Vec<Message>,
 }
@@ -117,7 +115,7 @@ impl Group {
         let Message { from, to, .. } = message;
         self.sent.push(message.clone());
         let cut = self.cut.contains(&from) || self.cut.contains(&to);
-        let heard = !cut && !(self.lose)(&message.body);
+        let heard = !cut && !(self.lose)(&message);
         if let (true, Some(raft)) = (heard, self.rafts.get_mut(&to)) {
             raft.step(message);
         }

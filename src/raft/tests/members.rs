@@ -53,6 +53,24 @@ fn a_learner_that_has_caught_up_votes_if_that_is_its_aim() {
 }
 
 #[test]
+fn a_learner_that_fell_silent_is_not_made_a_voter() {
+    let mut group = Group::new(3, 1);
+    group.elect(1);
+    // The voters are slow to take what the learner has taken.
+    group.lose = |m| matches!(m.body, Body::AppendAccepted { .. }) && m.from < NodeId(4);
+    group.change(1, &[Change::AddLearner(NodeId(4), Aim::Vote)]);
+    group.cut.insert(NodeId(4));
+    group.tick(LONG);
+    group.lose = |_| false;
+    group.tick(LONG);
+    assert_eq!(group.status(1).commit, group.status(4).last.index);
+    assert_eq!(group.membership(1).voters, voters(&[1, 2, 3]).voters);
+    group.cut.clear();
+    group.tick(4);
+    assert_eq!(group.membership(4), voters(&[1, 2, 3, 4]));
+}
+
+#[test]
 fn a_voter_is_replaced_in_one_step() {
     let mut group = Group::new(3, 1);
     group.elect(1);
@@ -113,7 +131,7 @@ fn one_change_at_a_time() {
 #[test]
 fn a_leader_changes_nothing_before_its_first_commit() {
     let mut group = Group::new(3, 1);
-    group.lose = |body| matches!(body, Body::Append { .. });
+    group.lose = |m| matches!(m.body, Body::Append { .. });
     group.elect(1);
     let change = [Change::AddVoter(NodeId(4))];
     let early = group.raft(1).propose_membership(&change, Bytes::new());
@@ -173,7 +191,7 @@ fn a_leader_that_is_removed_goes_even_if_nobody_takes_over() {
     let proposed = group.raft(1).propose_membership(&change, Bytes::new());
     assert!(proposed.is_ok());
     // The other hears all but the call.
-    group.lose = |body| matches!(body, Body::TimeoutNow);
+    group.lose = |m| matches!(m.body, Body::TimeoutNow);
     group.settle();
     assert!(group.raft(1).is_handing_over());
     group.tick(config().election_ticks);
