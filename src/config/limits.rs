@@ -29,8 +29,16 @@ pub struct Limits {
     pub level0_tables_max: usize,
     /// A segment of the Raft log is closed when it holds this many bytes.
     pub segment_bytes: usize,
-    /// Applied entries that stay in the Raft log for followers that lag; beyond, they get a snapshot.
+    /// Applied entries that stay in the Raft log for followers that lag, at most; who is further
+    /// behind gets a snapshot.
     pub log_entries_kept: u64,
+    /// The same in bytes, of which 32 are added for each entry; what comes first counts. They are in
+    /// memory, too. While a follower takes a snapshot, up to four times as much is kept for it.
+    pub log_bytes_kept: u64,
+    /// Bytes of a chunk in which a snapshot travels.
+    pub snapshot_chunk_bytes: usize,
+    /// Bytes of snapshots that a node sends per second, to all peers together.
+    pub snapshot_bytes_per_second: u64,
     /// Entries and bytes of one append message, and of one batch for the applier.
     pub append_bytes_max: usize,
     /// Entries under way to one follower, in bytes; a single larger entry still travels alone.
@@ -54,7 +62,10 @@ impl Default for Limits {
             table_bytes: 64 << 20,
             level0_tables_max: 4,
             segment_bytes: 64 << 20,
-            log_entries_kept: 10_000,
+            log_entries_kept: 100_000,
+            log_bytes_kept: 64 << 20,
+            snapshot_chunk_bytes: 256 << 10,
+            snapshot_bytes_per_second: 64 << 20,
             append_bytes_max: 1 << 20,
             inflight_bytes_max: 16 << 20,
             uncommitted_bytes_max: 64 << 20,
@@ -73,6 +84,9 @@ impl Limits {
             level0_tables_max: 2,
             segment_bytes: 8 << 10,
             log_entries_kept: 20,
+            log_bytes_kept: 4 << 10,
+            snapshot_chunk_bytes: 1 << 10,
+            snapshot_bytes_per_second: 256 << 10,
             append_bytes_max: 2 << 10,
             inflight_bytes_max: 8 << 10,
             uncommitted_bytes_max: 64 << 10,
@@ -86,7 +100,7 @@ type Bound = (&'static str, fn(&Limits) -> u64, u64, u64, &'static str);
 
 /// The range of every limit. The upper ends are where a number is surely a slip of the pen or
 /// where a bound elsewhere (a message between peers) would be crossed.
-const BOUNDS: [Bound; 15] = [
+const BOUNDS: [Bound; 18] = [
     (
         "key_bytes_max",
         |l| l.key_bytes_max as u64,
@@ -151,6 +165,27 @@ const BOUNDS: [Bound; 15] = [
         1,
         1 << 32,
         "entries",
+    ),
+    (
+        "log_bytes_kept",
+        |l| l.log_bytes_kept,
+        1 << 10,
+        64 << 30,
+        "bytes of memory",
+    ),
+    (
+        "snapshot_chunk_bytes",
+        |l| l.snapshot_chunk_bytes as u64,
+        1 << 10,
+        4 << 20,
+        "bytes of a message",
+    ),
+    (
+        "snapshot_bytes_per_second",
+        |l| l.snapshot_bytes_per_second,
+        64 << 10,
+        1 << 40,
+        "bytes per second",
     ),
     (
         "append_bytes_max",

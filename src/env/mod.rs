@@ -25,6 +25,7 @@ mod mem_disk;
 mod net;
 #[cfg(not(feature = "simulated"))]
 mod os_disk;
+mod rate;
 pub mod task;
 pub mod watch;
 
@@ -36,3 +37,4 @@ pub use mem_disk::MemDisk;
 pub use net::{Inbound, Lane, Transport};
 #[cfg(not(feature = "simulated"))]
 pub use os_disk::OsDisk;
+pub use rate::{Debt, Rate};

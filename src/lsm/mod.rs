@@ -92,7 +92,6 @@ mod pace;
 mod prefix;
 mod pressure;
 mod range;
-mod rate;
 mod retain;
 mod run_back;
 mod scrub;

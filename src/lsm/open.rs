@@ -18,7 +18,6 @@ use super::{
     names::{self, Name},
     options::Options,
     pressure::Pressure,
-    rate::Rate,
     scrub::{self, Damage},
     shared::{Shared, guarded},
     state::{Current, SuperVersion},
@@ -27,7 +26,7 @@ use super::{
     version::Version,
 };
 use crate::env::{
-    Clock, Disk,
+    Clock, Disk, Rate,
     task::{Tasks, channel, watch},
 };
 

@@ -6,8 +6,7 @@
 //! take a fraction of a millisecond. A thread of their own would not be seen by the simulation,
 //! and could not be had without limits on their number anyway.
 
-use super::rate::Rate;
-use crate::env::task::yield_now;
+use crate::env::{Rate, task::yield_now};
 
 /// After so many bytes others have their turn.
 const TURN_BYTES: usize = 64 << 10;

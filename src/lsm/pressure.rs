@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::{compaction::Targets, options::Options, rate::Debt, state::SuperVersion};
+use super::{compaction::Targets, options::Options, state::SuperVersion};
+use crate::env::Debt;
 
 /// Writers who are slowed down may write so many bytes in a second at first …
 const BYTES_PER_SECOND_MAX: u64 = 64 << 20;

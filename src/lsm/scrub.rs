@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use super::{
     garbage::LiveTable,
     pace::Pace,
-    rate::Rate,
     shared::Shared,
     verify::{Finding, Report},
 };
+use crate::env::Rate;
 
 /// So many findings are remembered; further ones are counted and logged.
 const DAMAGE_MAX: usize = 100;

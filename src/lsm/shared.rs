@@ -20,14 +20,13 @@ use super::{
     job::Running,
     memtable::{Memtable, MemtableWriter},
     pressure::{Pressure, Reason, WAIT_US_MAX},
-    rate::Rate,
     scrub::Damage,
     state::{Current, Frozen, SuperVersion},
     stats::Counters,
     trouble::Troubles,
 };
 use crate::env::{
-    Clock,
+    Clock, Rate,
     task::{Sender, oneshot, select, watch},
 };
 

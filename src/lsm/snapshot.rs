@@ -30,7 +30,7 @@ pub struct Entries {
     view: View,
     reading: Option<Box<(Merge, Cover)>>,
     failure: Option<LsmError>,
-    /// The version handed out last: older sources may have it too.
+    /// The version handed out last: older sources may have it too. At first the one to begin behind.
     last: Option<(Bytes, Seq)>,
 }
 
@@ -42,11 +42,20 @@ impl Snapshot {
 
     /// A cursor before the first version.
     pub fn entries(&self) -> Entries {
+        self.entries_from(None)
+    }
+
+    /// A cursor behind the version of this key and number, whether it is here or not.
+    pub fn entries_behind(&self, key: Bytes, seq: Seq) -> Entries {
+        self.entries_from(Some((key, seq)))
+    }
+
+    fn entries_from(&self, last: Option<(Bytes, Seq)>) -> Entries {
         Entries {
             view: self.view.clone(),
             reading: None,
             failure: None,
-            last: None,
+            last,
         }
     }
 }
@@ -67,15 +76,16 @@ impl Entries {
             Some(reading) => &mut **reading,
             none => {
                 let cover = self.view.cover();
-                let all = (Bound::Unbounded, Bound::Unbounded);
-                let all = self.view.merge(all.0, all.1, Caching::Pass);
-                none.insert(Box::new((all.await?, cover)))
+                let start = self.last.as_ref().map(|(key, _)| &key[..]);
+                let start = start.map_or(Bound::Unbounded, Bound::Included);
+                let rest = self.view.merge(start, Bound::Unbounded, Caching::Pass);
+                none.insert(Box::new((rest.await?, cover)))
             }
         };
         while let Some(entry) = merge.entry() {
             let newer = self.last.as_ref().filter(|(key, _)| key == entry.key);
             let newer = newer.map(|(_, seq)| *seq);
-            if newer == Some(entry.seq) {
+            if newer.is_some_and(|newer| newer <= entry.seq) {
                 merge.advance().await?;
                 continue;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Bounds, Command, MachineError, Members, Outcome, Reader, Reply, Snapshot, Txn,
+    Bounds, Command, MachineError, Members, Outcome, Reader, Reply, Txn,
     cursor::Overlay,
     encode_outcome, mvcc, note,
     reader::View,
@@ -182,14 +182,6 @@ impl Machine {
             self.freeze().await?;
         }
         Ok(())
-    }
-
-    /// Pins the state as it is, to be sent elsewhere while applying goes on.
-    pub async fn snapshot(&mut self) -> Result<Snapshot, MachineError> {
-        let note = self.state.encode();
-        let pinned = self.db.snapshot(note.clone()).await?;
-        self.frozen = self.state.applied;
-        Ok(Snapshot::new(self.state.applied, &note, pinned.entries()))
     }
 
     async fn freeze(&mut self) -> Result<(), MachineError> {

@@ -6,10 +6,10 @@
 //! ```
 //!
 //! The checksum covers the rest of the head and the piece. Term and index say of which state this
-//! is a chunk, the number which chunk it is, from 0. So a chunk that is damaged, lost, repeated, out
-//! of order or of another state is noticed at once.
+//! is a chunk, the number which chunk it is, from 0 at the beginning or where a snapshot is resumed.
+//! So a chunk that is damaged, lost, repeated, out of order or of another state is noticed at once.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::MachineError;
 use crate::{
@@ -25,7 +25,7 @@ const FORMAT: u8 = 1;
 pub(super) const HEAD_BYTES: usize = 4 + 1 + 8 + 8 + 8 + 4 + 4;
 /// Where the checksum stands in the head: behind all that it covers of it.
 const CHECKSUM_AT: usize = HEAD_BYTES - 4;
-/// The largest chunk that is taken: a length beyond is damage, not a reason to wait for more.
+/// The largest chunk that is taken.
 pub(super) const CHUNK_BYTES_MAX: usize = 16 << 20;
 
 /// A chunk with `piece` of the stream, of the snapshot at `at`.
@@ -47,10 +47,9 @@ pub(super) fn encode(at: LogPosition, number: u64, piece: &[u8]) -> Bytes {
     out.into()
 }
 
-/// Puts chunks together again, however they were cut on their way.
+/// Takes the chunks of a snapshot in a row.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
-    arrived: BytesMut,
     /// The number of the next chunk.
     number: u64,
     /// Of which snapshot the first chunk was.
@@ -66,43 +65,40 @@ struct Head {
 }
 
 impl Chunks {
-    /// Adds what arrived.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.arrived.extend_from_slice(bytes);
+    /// The chunks that bring the rest of the snapshot at `at`.
+    pub fn resumed(at: LogPosition) -> Self {
+        Chunks {
+            number: 0,
+            at: Some(at),
+        }
     }
 
-    /// The piece of the next chunk, or `None` if more has to arrive first.
-    pub fn next(&mut self) -> Result<Option<Bytes>, MachineError> {
-        if self.arrived.len() < HEAD_BYTES {
-            return Ok(None);
-        }
-        let head = Bytes::copy_from_slice(&self.arrived[..HEAD_BYTES]);
-        let head = head_of(head).map_err(|error| self.bad(error))?;
-        if self.arrived.len() < HEAD_BYTES + head.length {
-            return Ok(None);
-        }
-        let chunk = self.arrived.split_to(HEAD_BYTES + head.length).freeze();
+    /// The piece in the next chunk. One that is damaged changes nothing; after any other error
+    /// nothing that follows makes sense.
+    pub fn take(&mut self, chunk: &Bytes) -> Result<Bytes, MachineError> {
+        let head = chunk.slice(..chunk.len().min(HEAD_BYTES));
+        let head = head_of(head).map_err(|error| self.damaged(&error.to_string()))?;
         let piece = chunk.slice(HEAD_BYTES..);
+        if piece.len() != head.length {
+            return Err(self.damaged("its length does not match"));
+        }
         let checksum = crc32c::crc32c_append(crc32c::crc32c(&chunk[..CHECKSUM_AT]), &piece);
-        self.expect(checksum == head.checksum, "its checksum does not match")?;
-        self.expect(
-            head.number == self.number,
-            "another chunk arrived in its place",
-        )?;
-        let at = *self.at.get_or_insert(head.at);
-        self.expect(head.at == at, "it belongs to another snapshot")?;
+        if checksum != head.checksum {
+            return Err(self.damaged("its checksum does not match"));
+        }
+        if head.number != self.number {
+            return Err(self.bad("another chunk arrived in its place"));
+        }
+        if *self.at.get_or_insert(head.at) != head.at {
+            return Err(self.bad("it belongs to another snapshot"));
+        }
         self.number += 1;
-        Ok(Some(piece))
+        Ok(piece)
     }
 
     /// Of which state the chunks are, once one has arrived.
     pub fn at(&self) -> Option<LogPosition> {
         self.at
-    }
-
-    /// Whether nothing has arrived that was not taken.
-    pub fn is_empty(&self) -> bool {
-        self.arrived.is_empty()
     }
 
     /// The error that `what` is wrong with the chunk that is next, or was the last.
@@ -113,8 +109,11 @@ impl Chunks {
         }
     }
 
-    fn expect(&self, holds: bool, what: &str) -> Result<(), MachineError> {
-        if holds { Ok(()) } else { Err(self.bad(what)) }
+    fn damaged(&self, what: &str) -> MachineError {
+        MachineError::BadChunk {
+            chunk: self.number,
+            what: what.to_owned(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     types::{LogPosition, Revision},
 };
 
-/// The machine cannot go on, or (`BadSnapshot`) a snapshot cannot be used.
+/// The machine cannot go on, or (`BadChunk`, `BadSnapshot`) a snapshot cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum MachineError {
     /// The storage engine failed: the replica must stop; its disk needs a look.
@@ -29,7 +29,15 @@ pub enum MachineError {
         /// What was found in it.
         error: DecodeError,
     },
-    /// A snapshot is damaged or incomplete. Nothing was changed: fetch it again.
+    /// A chunk of a snapshot is not as it was sent. Nothing was changed, and it may be sent again.
+    #[error("chunk {chunk} of a snapshot arrived damaged: {what}")]
+    BadChunk {
+        /// The number of the chunk that was expected, from 0.
+        chunk: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A snapshot is wrong or incomplete. Nothing was changed: fetch it again.
     #[error("chunk {chunk} of a snapshot: {what}")]
     BadSnapshot {
         /// The number of the chunk, from 0.
@@ -53,7 +61,12 @@ pub enum QueryError {
 impl MachineError {
     /// Whether what was handed in is at fault, not the machine, which is as it was.
     pub fn is_about_the_input(&self) -> bool {
-        matches!(self, MachineError::BadSnapshot { .. })
+        matches!(self, MachineError::BadSnapshot { .. }) || self.is_damage()
+    }
+
+    /// Whether a chunk was damaged on its way: the snapshot goes on when it has come again.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, MachineError::BadChunk { .. })
     }
 
     /// The version of `key` written at `revision` is not a record.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Machine, MachineError,
+    Machine, MachineError, Standing,
     chunk::Chunks,
     mvcc,
     reader::View,
@@ -51,7 +51,7 @@ impl Machine {
             state,
             ..
         } = install;
-        let complete = stream.has_ended() && chunks.is_empty();
+        let complete = stream.has_ended();
         let Some((note, state)) = state.filter(|_| complete) else {
             return Err(chunks.bad("the snapshot ends before its end"));
         };
@@ -82,16 +82,31 @@ impl Machine {
 }
 
 impl Install {
-    /// Takes the next bytes of the snapshot: a chunk, or any part of the chunks in a row.
-    pub async fn add_chunk(&mut self, bytes: Bytes) -> Result<(), MachineError> {
-        self.chunks.push(&bytes);
-        while let Some(piece) = self.chunks.next()? {
-            self.stream.push(&piece);
-            while let Some(item) = self.stream.next().map_err(|error| self.chunks.bad(error))? {
-                self.take(item).await?;
-            }
+    /// Takes the next chunk. One that arrived damaged changes nothing and may come again; after
+    /// any other error this is of no more use.
+    pub async fn add_chunk(&mut self, chunk: Bytes) -> Result<(), MachineError> {
+        let piece = self.chunks.take(&chunk)?;
+        self.stream.push(&piece);
+        while let Some(item) = self.stream.next().map_err(|error| self.chunks.bad(error))? {
+            self.take(item).await?;
         }
         Ok(())
+    }
+
+    /// How much has arrived; `None` as long as there is nothing to continue.
+    pub fn standing(&self) -> Option<Standing> {
+        let (_, state) = self.state.as_ref()?;
+        let (items, checksum) = self.stream.progress();
+        let last = self.last.clone().unwrap_or_default();
+        Some(Standing::of(state, items, checksum, last))
+    }
+
+    /// From here on somebody else sends the rest, or the same one anew: what comes next is the
+    /// first chunk behind [`standing`](Install::standing), which there must be (panics otherwise).
+    pub fn rewind(&mut self) {
+        let standing = self.standing().expect("there is something to continue");
+        self.chunks = Chunks::resumed(standing.at);
+        self.stream.rewind();
     }
 
     async fn take(&mut self, item: Item) -> Result<(), MachineError> {
@@ -102,6 +117,12 @@ impl Install {
                     .map_err(|what| self.chunks.bad(what))?;
                 self.ingest.add(&key, seq, value.as_deref()).await?;
                 self.last = Some((key, seq));
+                Ok(())
+            }
+            Item::Rest(key, seq) => {
+                if (key, seq) != self.last.clone().unwrap_or_default() {
+                    return Err(self.chunks.bad("the rest of something else"));
+                }
                 Ok(())
             }
             Item::End => Ok(()),

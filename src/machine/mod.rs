@@ -55,14 +55,18 @@
 //! log is applied again from there. An entry cannot be applied to data that has its effect already, because
 //! data and position come from the same flush.
 //!
-//! A [`Snapshot`] is that state in chunks (`chunk`, `stream`): the note and every version. An
+//! A [`Snapshot`] is that state in chunks (`chunk`, `stream`): the note and every version. Nothing
+//! is copied or frozen for it: since no version is ever overwritten, the state at an entry is the note
+//! of that entry and all versions up to its revision, and stays readable while applying goes on. An
 //! [`Install`] checks all of it while it arrives, builds tables beside the machine's own, and takes their place in
-//! one step of the engine.
+//! one step of the engine. When the chunks stop coming, what has arrived is a [`Standing`], from
+//! which whoever has applied the entry can send the rest (`standing` says why).
 //!
 //! # Invariants
 //!
 //! * Entries are applied in the order of their index, each once, none left out.
 //! * Position, revision, sessions and hash in a note are those of the data it is stored with.
+//! * Of a snapshot that is resumed, no version is missing and none comes twice.
 //! * All versions in the engine are at most at the machine's revision; a reader's revision is at
 //!   most the machine's, and all versions up to it are there.
 //! * A key's versions count 1, 2, 3, … from its creation, and its create revision is that of the
@@ -98,6 +102,7 @@ mod page;
 mod reader;
 mod session;
 mod snapshot;
+mod standing;
 mod state;
 mod stream;
 #[cfg(test)]
@@ -114,5 +119,6 @@ pub use install::Install;
 pub use members::{ADDRESS_BYTES_MAX, MEMBERS_MAX, Member, Members, MembersError, NAME_BYTES_MAX};
 pub use reader::Reader;
 pub use snapshot::{SNAPSHOT_CHUNK_BYTES_MIN, Snapshot};
+pub use standing::Standing;
 
 use bounds::Bounds;

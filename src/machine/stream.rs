@@ -6,13 +6,15 @@
 //!           1 | note                                     the small state, as in the engine
 //!           2 | key bytes | revision varint | value      a version
 //!           3 | key bytes | revision varint              a deletion
+//!           5 | key bytes | revision varint              the rest begins here: the last version before it
 //!           4 | items u64 | checksum u32                 the end: how many items before it, and
 //!                                                        the checksum of their bytes
 //! ```
 //!
 //! Keys and values are those of the storage engine (`mvcc` draws them). The chunks have checksums
-//! of their own; the one at the end is there for chunks of two snapshots of one state, which differ
-//! in what compaction had dropped by then, and must not be mixed.
+//! of their own; the one at the end is there for chunks of two snapshots of one state, which may be
+//! cut differently, and must not be mixed. A stream may be left between two items and continued by
+//! somebody else, who is told how many items there were and their checksum (`standing`).
 
 use bytes::{Bytes, BytesMut};
 
@@ -25,6 +27,7 @@ const NOTE: u8 = 1;
 const VERSION: u8 = 2;
 const DELETION: u8 = 3;
 const END: u8 = 4;
+const REST: u8 = 5;
 
 /// Length and kind.
 const HEAD_BYTES: usize = 5;
@@ -39,6 +42,8 @@ pub(super) enum Item {
     Note(Bytes),
     /// A version of a key, or its deletion.
     Version(Bytes, Seq, Option<Bytes>),
+    /// What follows is the rest behind this version; an empty key is before the first one.
+    Rest(Bytes, Seq),
     /// The end of the stream; everything before it has arrived as it was sent.
     End,
 }
@@ -53,6 +58,21 @@ pub(super) struct StreamWriter {
 }
 
 impl StreamWriter {
+    /// Goes on with a stream of which so many items, with this checksum, are written, the last of
+    /// them this version.
+    pub fn resumed(items: u64, checksum: u32, last: &(Bytes, Seq)) -> Self {
+        let mut stream = StreamWriter {
+            out: BytesMut::new(),
+            items,
+            checksum,
+        };
+        let mut place = Vec::with_capacity(last.0.len() + 16);
+        put_bytes(&mut place, &last.0);
+        put_varint(&mut place, last.1);
+        stream.item(REST, &[&place]);
+        stream
+    }
+
     /// Writes the small state.
     pub fn note(&mut self, note: &[u8]) {
         self.item(NOTE, &[note]);
@@ -130,6 +150,16 @@ impl StreamReader {
         Ok(Some(item))
     }
 
+    /// Forgets what arrived of an item that is not complete: it will come again.
+    pub fn rewind(&mut self) {
+        self.arrived.clear();
+    }
+
+    /// The items that were read so far, and the checksum of their bytes.
+    pub fn progress(&self) -> (u64, u32) {
+        (self.items, self.checksum)
+    }
+
     /// Whether the end was read.
     pub fn has_ended(&self) -> bool {
         self.ended
@@ -143,6 +173,11 @@ impl StreamReader {
                 let (key, seq) = (input.bytes("a key")?, input.varint("a revision")?);
                 let value = input.take(input.remaining(), "a value")?;
                 Ok(Item::Version(key, seq, Some(value)))
+            }
+            REST => {
+                let (key, seq) = (input.bytes("a key")?, input.varint("a revision")?);
+                input.finish()?;
+                Ok(Item::Rest(key, seq))
             }
             DELETION => {
                 let (key, seq) = (input.bytes("a key")?, input.varint("a revision")?);

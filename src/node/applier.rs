@@ -8,17 +8,14 @@ use super::{
     fate::Waiter,
     incoming::Incoming,
     link::Link,
-    outgoing::{self, Outgoing},
+    outgoing::{self, Outgoing, Road},
     replica::Completion,
 };
 use crate::{
-    env::{
-        Clock,
-        task::{Receiver, Sender, Tasks, watch},
-    },
+    env::task::{Receiver, Sender, Tasks, watch},
     machine::{Machine, MachineError, Reply},
     raft::{Base, Entry, NewMembership, Payload},
-    rpc::SnapshotChunk,
+    rpc::{SnapshotChunk, SnapshotOffer},
     types::{Index, LogPosition, NodeId},
 };
 
@@ -37,7 +34,9 @@ pub(super) enum ApplierJob {
     Apply(Vec<(Entry, Option<Waiter>)>),
     /// A peer needs a snapshot: make one and send it.
     SendSnapshot(Outgoing),
-    /// A chunk of a snapshot for this replica arrived.
+    /// A peer has a snapshot for this replica.
+    Offer(NodeId, SnapshotOffer),
+    /// A chunk of it arrived.
     Chunk(NodeId, SnapshotChunk),
 }
 
@@ -45,7 +44,6 @@ pub(super) enum ApplierJob {
 pub(super) struct Applier {
     pub(super) machine: Machine,
     pub(super) link: Link,
-    pub(super) clock: Clock,
     pub(super) jobs: Receiver<ApplierJob>,
     pub(super) failure: Failure,
     pub(super) memtable_bytes: usize,
@@ -54,6 +52,8 @@ pub(super) struct Applier {
     pub(super) log_bytes: usize,
     /// The snapshots on their way to peers.
     pub(super) senders: Tasks,
+    /// How they go.
+    pub(super) road: Road,
     /// Where others see who belongs to the cluster.
     pub(super) roster: watch::Sender<Roster>,
 }
@@ -64,11 +64,15 @@ impl Applier {
         while let Some(job) = self.jobs.recv().await {
             let result = match job {
                 ApplierJob::Apply(entries) => self.apply_all(entries).await.map(Some),
+                ApplierJob::Offer(from, offer) => {
+                    self.take_offer(from, offer);
+                    Ok(None)
+                }
                 ApplierJob::Chunk(from, chunk) => self.receive(from, chunk).await,
-                ApplierJob::SendSnapshot(outgoing) => self
-                    .send_snapshot(outgoing, done.clone())
-                    .await
-                    .map(|()| None),
+                ApplierJob::SendSnapshot(outgoing) => {
+                    self.send_snapshot(outgoing, done.clone());
+                    Ok(None)
+                }
             };
             match result {
                 // A closed channel means that the node is stopping.
@@ -98,6 +102,7 @@ impl Applier {
             }
             self.apply(entry, waiter).await?;
         }
+        self.forget_overtaken();
         let (applied, durable) = (self.machine.applied().index, self.machine.durable());
         Ok(Completion::Applied { applied, durable })
     }
@@ -150,16 +155,10 @@ impl Applier {
         }
     }
 
-    async fn send_snapshot(
-        &mut self,
-        outgoing: Outgoing,
-        done: Sender<Completion>,
-    ) -> Result<(), MachineError> {
-        let snapshot = self.machine.snapshot().await?;
-        let (link, clock) = (self.link.clone(), self.clock.clone());
+    fn send_snapshot(&mut self, outgoing: Outgoing, done: Sender<Completion>) {
+        let (snapshot, road) = (self.machine.snapshot(), self.road.clone());
         self.senders
-            .spawn(outgoing::send(outgoing, snapshot, link, clock, done));
-        Ok(())
+            .spawn(outgoing::send(outgoing, snapshot, road, done));
     }
 
     async fn receive(

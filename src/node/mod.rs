@@ -32,9 +32,19 @@
 //!   opposite order would leave a log that begins behind the state;
 //! * after the log could not be written, nothing is acknowledged again: the node fails for good.
 //!
+//! # Followers that lag
+//!
+//! The log is cut behind what the machine has on disk, less some entries and bytes (`retention`): a
+//! follower that lags by no more is served from the log, any other by a snapshot. It travels in
+//! chunks, several under way, at a rate of its own and in a lane of its own, so that neither
+//! heartbeats nor writes wait for it (`outgoing`). While it does, and until the follower has
+//! caught up, the log behind it is kept, within a bound, or one snapshot would only lead to the next.
+//! What has arrived when a transfer breaks is not lost: the next one, of the same leader or of
+//! another, goes on there (`incoming`, `transfers`), as long as the log follows it.
+//!
 //! Left out so far: several shards (every piece carries a shard id, one shard is started);
-//! membership changes; resuming a snapshot half-way after a change of leader; keeping part of the
-//! log for a follower that is nearly caught up.
+//! membership changes; resuming a snapshot after the *receiver* restarted, whose half-written tables
+//! are in no manifest: it begins again.
 
 mod applier;
 mod error;
@@ -53,9 +63,12 @@ mod reads;
 mod replica;
 mod requests;
 mod resign;
+mod retention;
 mod roster;
 mod start;
 mod status;
+#[cfg(test)]
+mod transfer_tests;
 mod transfers;
 mod writer;
 

@@ -13,6 +13,7 @@ use super::{
     reads::Reads,
     requests::Request,
     resign::Resignation,
+    retention::{self, Retention},
     status::{Board, RaftStatus},
     transfers::Transfers,
     writer::WriterJob,
@@ -23,8 +24,8 @@ use crate::{
         Clock,
         task::{Receiver, Sender, Sleep, select},
     },
-    raft::{Base, Message, Raft, Ready, Room},
-    rpc::{ForwardReply, PeerBody, SnapshotChunk},
+    raft::{Base, Message, PeerState, PeerStatus, Raft, Ready, Room},
+    rpc::{ForwardReply, PeerBody, SnapshotAck},
     types::{Index, LogPosition, NodeId, Term},
 };
 
@@ -147,6 +148,7 @@ impl Replica {
     fn tick(&mut self) {
         self.raft.tick();
         self.watch_disk();
+        self.send_snapshots();
         self.pending.sweep();
         for waiter in self.forwards.sweep(self.clock.now_us()) {
             self.refuse(Waiter::Local(waiter), "there is no leader");
@@ -172,7 +174,8 @@ impl Replica {
             }
             Completion::Installed { base } => self.installed(base),
             Completion::SnapshotSent { peer, id, ok } => {
-                if self.transfers.end(id) {
+                let now_us = self.clock.now_us();
+                if self.transfers.end(peer, id, ok, now_us) {
                     self.raft.snapshot_ended(peer, ok);
                 }
             }
@@ -204,18 +207,29 @@ impl Replica {
             }) => {
                 self.forwards.replied(origin, number, fate);
             }
-            PeerBody::SnapshotChunk(chunk) => self.take_chunk(from, chunk),
-            PeerBody::SnapshotAck(ack) => self.transfers.acknowledged(from, ack),
+            // A full queue drops these two, and the sender repeats them.
+            PeerBody::SnapshotOffer(offer) if self.leads(from, offer.term) => {
+                self.applier_job(ApplierJob::Offer(from, offer));
+            }
+            PeerBody::SnapshotChunk(chunk) if self.leads(from, chunk.term) => {
+                self.applier_job(ApplierJob::Chunk(from, chunk));
+            }
+            PeerBody::SnapshotOffer(_) | PeerBody::SnapshotChunk(_) => {}
+            PeerBody::SnapshotAck(ack) => self.take_ack(from, ack),
         }
     }
 
-    /// Hands a chunk to the applier. Only the leader of this node's own term is listened to, so
-    /// that the machine never gets ahead of the term; a full queue drops the chunk, and the sender
-    /// repeats it.
-    fn take_chunk(&mut self, from: NodeId, chunk: SnapshotChunk) {
-        if chunk.term == self.raft.term() && self.raft.leader() == Some(from) {
-            self.applier_job(ApplierJob::Chunk(from, chunk));
-        }
+    /// Whether `from` leads this node's own term. Of snapshots nobody else is listened to, so that
+    /// the machine never gets ahead of the term.
+    fn leads(&self, from: NodeId, term: Term) -> bool {
+        term == self.raft.term() && self.raft.leader() == Some(from)
+    }
+
+    fn take_ack(&mut self, from: NodeId, ack: SnapshotAck) {
+        let raft = &self.raft;
+        let follows = |at: LogPosition| raft.base_at(at.index).is_some_and(|base| base.at == at);
+        let now_us = self.clock.now_us();
+        self.transfers.acknowledged(from, ack, follows, now_us);
     }
 
     /// Queues a job that may wait, leaving room for the one batch of entries. False if there is none.
@@ -244,6 +258,9 @@ impl Replica {
         };
         if let Some(id) = self.reads.group() {
             self.ask(id);
+        }
+        if self.raft.leader() != Some(self.link.node) {
+            self.transfers.clear();
         }
         let ready = self.raft.ready(room);
         self.observe_progress();
@@ -277,29 +294,43 @@ impl Replica {
         for id in ready.reads_lost {
             self.ask(id);
         }
-        for peer in ready.snapshots {
-            self.send_snapshot(peer);
+        if !ready.snapshots.is_empty() {
+            let (base, now_us) = (self.raft.brief().first - 1, self.clock.now_us());
+            for peer in ready.snapshots {
+                self.transfers.want(peer, base, now_us);
+            }
+            self.send_snapshots();
         }
     }
 
-    fn send_snapshot(&mut self, peer: NodeId) {
-        let outgoing = self.transfers.begin(peer, self.raft.term());
-        if !self.applier_job(ApplierJob::SendSnapshot(outgoing)) {
-            // The applier has too much to do; Raft asks again.
-            self.raft.snapshot_ended(peer, false);
+    /// Begins the transfers that are due. For those for which the applier has no time now there is
+    /// another tick.
+    fn send_snapshots(&mut self) {
+        if self.transfers.is_empty() {
+            return;
+        }
+        let progress = self.raft.status().progress;
+        for peer in self.transfers.due(self.clock.now_us()) {
+            let lacks = |peer: &PeerStatus| peer.state == PeerState::Snapshot;
+            if !progress.get(&peer).is_some_and(lacks) {
+                // It came by what it lacked in some other way.
+                self.transfers.unwant(peer);
+            } else if self.applier.capacity() > 1 {
+                let (term, applied) = (self.raft.term(), self.raft.brief().applied);
+                let outgoing = self.transfers.begin(peer, term, applied);
+                self.applier_job(ApplierJob::SendSnapshot(outgoing));
+            }
         }
     }
 
-    /// Cuts the log below what the machine has on disk, less what is kept for followers that lag.
+    /// Cuts the log below what the machine has on disk, less what is kept for followers.
     fn compact(&mut self) {
-        let kept = self.limits.log_entries_kept;
-        let index = self
-            .durable
-            .index
-            .min(self.raft.brief().applied.saturating_sub(kept));
-        // Not for every entry: a cut costs a record in the log. And not when cuts come faster than
-        // syncs: the next one covers this one, and batches need their room in the queue.
-        let due = index >= self.raft.brief().first + kept / 2;
+        let retention = Retention::of(&self.raft, &self.limits, self.durable.index);
+        let held = self.held(retention.kept);
+        let index = retention.cut(held);
+        // Not when cuts come faster than syncs: the next one covers this one, and batches need
+        // their room in the queue.
+        let due = retention::is_due(&self.raft, &self.limits, index);
         if !due || self.writer.capacity() <= self.writer.max_capacity() / 2 {
             return;
         }
@@ -311,6 +342,16 @@ impl Replica {
         {
             self.raft.compact(index);
         }
+    }
+
+    /// Behind which index the log is needed by followers that take a snapshot.
+    fn held(&mut self, kept: Index) -> Option<Index> {
+        if self.transfers.is_empty() {
+            return None;
+        }
+        let progress = self.raft.status().progress;
+        let matched = |peer| progress.get(&peer).map_or(0, |peer| peer.matched);
+        self.transfers.held(kept, matched, self.clock.now_us())
     }
 
     fn observe_progress(&mut self) {

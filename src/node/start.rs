@@ -1,11 +1,14 @@
 //! Opening a shard: its log and its state machine come from two places on disk, and this is where
 //! they are brought to agree.
 
+use std::sync::Arc;
+
 use super::{
     Event, Failure, LogStore, Roster, Settings, StartError, World,
     applier::{Applier, ApplierJob},
     forwards::Forwards,
     link::Link,
+    outgoing::{Road, WINDOW_CHUNKS},
     pending::Pending,
     reads::Reads,
     replica::Replica,
@@ -15,7 +18,10 @@ use super::{
     writer::WriterJob,
 };
 use crate::{
-    env::task::{Receiver, Sender, Tasks, channel, watch},
+    env::{
+        Rate,
+        task::{Receiver, Sender, Tasks, channel, watch},
+    },
     machine::Machine,
     raft::{self, Base, HardState, Membership, Persist, Raft, Restored},
     types::ShardId,
@@ -24,8 +30,9 @@ use crate::{
 /// Jobs that may wait for the log writer, for each shard: one batch, and cuts.
 pub(super) const WRITER_JOBS: usize = 4;
 
-/// Jobs that may wait for the applier: one batch of entries, and snapshots' chunks.
-const APPLIER_JOBS: usize = 8;
+/// Jobs that may wait for the applier: one batch of entries, a window of a snapshot's chunks, and
+/// what else there is to say of snapshots.
+const APPLIER_JOBS: usize = WINDOW_CHUNKS + 8;
 
 /// Completions that may wait for a replica: more than all stages together can have under way.
 pub(super) const COMPLETIONS: usize = 64;
@@ -117,13 +124,24 @@ impl ReplicaParts<'_> {
             roster: watch::channel(Roster::of(&machine, machine.applied().index)).0,
             machine,
             link: self.link.clone(),
-            clock: self.world.clock.clone(),
+            road: self.road(),
             jobs,
             failure: self.failure.clone(),
             memtable_bytes: self.settings.limits.memtable_bytes,
             incoming: None,
             log_bytes: 0,
             senders: Tasks::default(),
+        }
+    }
+
+    fn road(&self) -> Road {
+        let (limits, clock) = (&self.settings.limits, self.world.clock.clone());
+        let rate = Rate::new(clock.clone(), limits.snapshot_bytes_per_second);
+        Road {
+            link: self.link.clone(),
+            clock,
+            rate: Arc::new(rate),
+            chunk_bytes: limits.snapshot_chunk_bytes,
         }
     }
 

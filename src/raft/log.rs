@@ -205,6 +205,18 @@ impl Log {
             .saturating_sub(self.bytes_before(count(after)))
     }
 
+    /// The smallest index, of the base or an entry, behind which the entries up to `to` weigh at
+    /// most `bytes_max`.
+    pub fn reach_back(&self, to: Index, bytes_max: u64) -> Index {
+        let before = self.bytes_between(0, to) + self.base_bytes;
+        let least = before.saturating_sub(bytes_max);
+        if self.base_bytes >= least {
+            return self.base.at.index;
+        }
+        let behind = self.slots.partition_point(|slot| slot.end_bytes < least);
+        self.base.at.index + 1 + behind as Index
+    }
+
     fn end_bytes(&self) -> u64 {
         self.bytes_before(self.slots.len())
     }

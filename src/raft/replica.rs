@@ -225,6 +225,17 @@ impl Raft {
         self.shared.membership()
     }
 
+    /// The smallest index of which the log holds what follows, behind which the entries up to `to`
+    /// weigh at most `bytes_max`. For deciding what to [`compact`](Raft::compact).
+    pub fn reach_back(&self, to: Index, bytes_max: u64) -> Index {
+        self.shared.log.reach_back(to, bytes_max)
+    }
+
+    /// What the entries after `after` and up to `to` weigh together, in bytes, as far as they are here.
+    pub fn bytes_between(&self, after: Index, to: Index) -> u64 {
+        self.shared.log.bytes_between(after, to)
+    }
+
     /// What this replica looks like at a glance: [`Raft::status`] without the peers' progress.
     pub fn brief(&self) -> Status {
         let shared = &self.shared;

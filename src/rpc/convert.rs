@@ -13,7 +13,7 @@ use prost::Message as _;
 use thiserror::Error;
 
 use super::{
-    Envelope, Forward, ForwardReply, PeerBody, SnapshotAck, SnapshotChunk,
+    Envelope, Forward, ForwardReply, PeerBody,
     proto::peer::{self, envelope},
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod raft;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -127,30 +128,9 @@ fn body_out(envelope: &Envelope) -> envelope::Body {
             origin: *origin,
             fate: fate.clone(),
         }),
-        PeerBody::SnapshotChunk(SnapshotChunk {
-            snapshot,
-            at,
-            term,
-            sequence,
-            last,
-            bytes,
-        }) => envelope::Body::SnapshotChunk(peer::SnapshotChunk {
-            snapshot: *snapshot,
-            at: position_out(*at),
-            term: *term,
-            sequence: *sequence,
-            last: *last,
-            bytes: bytes.clone(),
-        }),
-        PeerBody::SnapshotAck(SnapshotAck {
-            snapshot,
-            sequence,
-            ok,
-        }) => envelope::Body::SnapshotAck(peer::SnapshotAck {
-            snapshot: *snapshot,
-            sequence: *sequence,
-            ok: *ok,
-        }),
+        PeerBody::SnapshotOffer(offer) => envelope::Body::SnapshotOffer(snapshot::offer_out(offer)),
+        PeerBody::SnapshotChunk(chunk) => envelope::Body::SnapshotChunk(snapshot::chunk_out(chunk)),
+        PeerBody::SnapshotAck(ack) => envelope::Body::SnapshotAck(snapshot::ack_out(ack)),
     }
 }
 
@@ -184,26 +164,9 @@ fn body_in(from: NodeId, to: NodeId, body: envelope::Body) -> Result<PeerBody> {
                 fate: reply.fate,
             })
         }
-        envelope::Body::SnapshotChunk(chunk) => {
-            let term = term_in(chunk.term, "snapshot_chunk.term")?;
-            let at = position_in(term, chunk.at, "snapshot_chunk.at")?;
-            check(at.index != 0, "snapshot_chunk.at", "before the first entry")?;
-            let filled = chunk.last || !chunk.bytes.is_empty();
-            check(filled, "snapshot_chunk.bytes", "empty")?;
-            PeerBody::SnapshotChunk(SnapshotChunk {
-                snapshot: chunk.snapshot,
-                at,
-                term,
-                sequence: chunk.sequence,
-                last: chunk.last,
-                bytes: chunk.bytes,
-            })
-        }
-        envelope::Body::SnapshotAck(ack) => PeerBody::SnapshotAck(SnapshotAck {
-            snapshot: ack.snapshot,
-            sequence: ack.sequence,
-            ok: ack.ok,
-        }),
+        envelope::Body::SnapshotOffer(offer) => PeerBody::SnapshotOffer(snapshot::offer_in(offer)?),
+        envelope::Body::SnapshotChunk(chunk) => PeerBody::SnapshotChunk(snapshot::chunk_in(chunk)?),
+        envelope::Body::SnapshotAck(ack) => PeerBody::SnapshotAck(snapshot::ack_in(ack)?),
     })
 }
 

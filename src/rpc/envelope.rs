@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
+use super::{SnapshotAck, SnapshotChunk, SnapshotOffer};
 use crate::{
     env::Lane,
     raft,
-    types::{LogPosition, NodeId, ShardId, Term},
+    types::{NodeId, ShardId, Term},
 };
 
 /// A message between two nodes, for one shard.
@@ -32,9 +33,11 @@ pub enum PeerBody {
     Forward(Forward),
     /// What became of a forwarded command.
     ForwardReply(ForwardReply),
-    /// A piece of a snapshot, for a follower whose next entry its leader no longer has.
+    /// A snapshot, for a follower whose next entry its leader no longer has.
+    SnapshotOffer(SnapshotOffer),
+    /// A piece of it.
     SnapshotChunk(SnapshotChunk),
-    /// The answer to a chunk.
+    /// The answer to an offer or a chunk.
     SnapshotAck(SnapshotAck),
 }
 
@@ -49,7 +52,8 @@ impl PeerBody {
                 ..
             }) => Lane::Bulk,
             PeerBody::Forward(_) | PeerBody::ForwardReply(_) => Lane::Bulk,
-            PeerBody::SnapshotChunk(_) => Lane::Snapshot,
+            // The offer with the chunks, which it must not come behind.
+            PeerBody::SnapshotOffer(_) | PeerBody::SnapshotChunk(_) => Lane::Snapshot,
             PeerBody::Raft(_) | PeerBody::SnapshotAck(_) => Lane::Urgent,
         }
     }
@@ -78,32 +82,4 @@ pub struct ForwardReply {
     pub origin: u64,
     /// The encoded fate (`node/fate` draws it); not empty.
     pub fate: Bytes,
-}
-
-/// A piece of a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotChunk {
-    /// The transfer, chosen by the leader.
-    pub snapshot: u64,
-    /// The last entry that the snapshot contains.
-    pub at: LogPosition,
-    /// The leader's term.
-    pub term: Term,
-    /// Counts the chunks of the transfer from 0.
-    pub sequence: u32,
-    /// Whether this is the last chunk.
-    pub last: bool,
-    /// The content; empty in a last chunk at most.
-    pub bytes: Bytes,
-}
-
-/// The answer to a chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SnapshotAck {
-    /// The transfer.
-    pub snapshot: u64,
-    /// The chunk that is answered.
-    pub sequence: u32,
-    /// Whether the next chunk is welcome; if not, the transfer is over.
-    pub ok: bool,
 }

@@ -17,6 +17,8 @@ pub mod etcd;
 #[cfg(not(feature = "simulated"))]
 pub mod peers;
 pub mod proto;
+mod transfer;
 
 pub use convert::{ConvertError, FRAME_BYTES_MAX, decode, encode};
-pub use envelope::{Envelope, Forward, ForwardReply, PeerBody, SnapshotAck, SnapshotChunk};
+pub use envelope::{Envelope, Forward, ForwardReply, PeerBody};
+pub use transfer::{SnapshotAck, SnapshotChunk, SnapshotOffer, SnapshotWord};

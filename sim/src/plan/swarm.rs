@@ -132,6 +132,7 @@ fn limits(rng: &mut Rng) -> Limits {
         level0_tables_max: rng.between(2, 4) as usize,
         segment_bytes: log_uniform(rng, 4 << 10, 64 << 10) as usize,
         log_entries_kept: log_uniform(rng, 1, 200),
+        log_bytes_kept: log_uniform(rng, 1 << 10, 64 << 10),
         append_bytes_max: log_uniform(rng, 512, 16 << 10) as usize,
         ..Limits::test_min()
     }

@@ -10,7 +10,9 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::{
     super::*,
-    model::{Listed, Model, all_of, assert_agrees, listed, note, number, seen, seen_back},
+    model::{
+        Listed, Model, all_of, assert_agrees, listed, listed_behind, note, number, seen, seen_back,
+    },
 };
 use crate::env::{MemDisk, task::block_on};
 
@@ -191,6 +193,10 @@ impl Story {
         let note = self.next_note();
         let snapshot = self.db.snapshot(note).await.expect("a snapshot");
         let listed = listed(&snapshot).await.expect("its entries");
+        for (place, (key, seq, _)) in listed.iter().enumerate().step_by(7) {
+            let next = listed_behind(&snapshot, key, *seq).await;
+            assert_eq!(next.as_ref(), listed.get(place + 1), "behind {key:?} {seq}");
+        }
         if self.floor == 0 {
             assert_eq!(listed, self.model.listed());
         }

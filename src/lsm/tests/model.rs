@@ -110,10 +110,21 @@ pub async fn seen_all(db: &Db, at: Seq) -> Result<Vec<Listed>, LsmError> {
 pub async fn listed(snapshot: &Snapshot) -> Result<Vec<Listed>, LsmError> {
     let mut entries = snapshot.entries();
     let mut listed = Vec::new();
-    while let Some((key, seq, value)) = entries.next().await? {
-        listed.push((key.to_vec(), seq, value.map(|value| value.to_vec())));
+    while let Some(entry) = entries.next().await? {
+        listed.push(to_listed(entry));
     }
     Ok(listed)
+}
+
+/// The version behind that of a key and a number.
+pub async fn listed_behind(snapshot: &Snapshot, key: &[u8], seq: Seq) -> Option<Listed> {
+    let key = Bytes::copy_from_slice(key);
+    let next = snapshot.entries_behind(key, seq).next().await;
+    next.expect("a read").map(to_listed)
+}
+
+fn to_listed((key, seq, value): OwnedEntry) -> Listed {
+    (key.to_vec(), seq, value.map(|value| value.to_vec()))
 }
 
 /// Asserts that the database agrees with the model at `at`, for every key and in ranges.

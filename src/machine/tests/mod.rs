@@ -16,6 +16,7 @@ mod model;
 mod power;
 mod random;
 mod readers;
+mod resuming;
 mod snapshots;
 mod steps;
 mod stories;
@@ -112,7 +113,7 @@ impl Bench {
 
     /// Sends the state in chunks to an empty machine, which takes this one's place.
     async fn move_by_snapshot(&mut self, chunk_bytes_max: usize) {
-        let chunks = chunks(&mut self.machine, chunk_bytes_max).await;
+        let chunks = chunks(&self.machine, chunk_bytes_max).await;
         let disk = MemDisk::new();
         let mut machine = open(&disk, &self.limits).await;
         let mut install = machine.install().await.expect("begun");
@@ -150,13 +151,17 @@ async fn open(disk: &MemDisk, limits: &Limits) -> Machine {
         .expect("opened")
 }
 
-async fn chunks(machine: &mut Machine, bytes_max: usize) -> Vec<Bytes> {
-    let mut snapshot = machine.snapshot().await.expect("pinned");
+async fn chunks(machine: &Machine, bytes_max: usize) -> Vec<Bytes> {
+    rest(machine.snapshot(), bytes_max).await
+}
+
+async fn rest(mut snapshot: Snapshot, bytes_max: usize) -> Vec<Bytes> {
     let mut chunks = Vec::new();
     while let Some(chunk) = snapshot.next_chunk(bytes_max).await.expect("read") {
         assert!(chunk.len() <= bytes_max);
         chunks.push(chunk);
     }
+    assert!(snapshot.is_at_end());
     chunks
 }
 

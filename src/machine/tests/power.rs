@@ -115,8 +115,8 @@ fn applying_survives_every_loss_of_power() {
 #[test]
 fn installing_survives_every_loss_of_power() {
     block_on(async {
-        let mut calm = calm().await;
-        let chunks = chunks(&mut calm.machine, 200).await;
+        let calm = calm().await;
+        let chunks = chunks(&calm.machine, 200).await;
         let mut outcomes = [0, 0];
         for operations in 0.. {
             let mut target = Bench::new(tiny()).await;

@@ -3,7 +3,11 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::raft::{Aim, Body, Entry, Membership, PRIORITY_MAX, Payload};
+use crate::{
+    machine::Standing,
+    raft::{Aim, Body, Entry, Membership, PRIORITY_MAX, Payload},
+    rpc::{SnapshotAck, SnapshotChunk, SnapshotOffer, SnapshotWord},
+};
 
 fn position() -> impl Strategy<Value = LogPosition> {
     prop_oneof![
@@ -102,24 +106,47 @@ fn peer_body() -> impl Strategy<Value = PeerBody> {
                 fate,
             })
         }),
-        1 => (number(), term, any::<u32>(), any::<bool>(), filled()).prop_map(
-            |(snapshot, term, sequence, last, bytes)| PeerBody::SnapshotChunk(SnapshotChunk {
-                snapshot,
-                at: LogPosition { term, index: 7 },
-                term,
-                sequence,
-                last,
-                bytes: if last { Bytes::new() } else { bytes },
-            })
+        1 => (number(), term.clone()).prop_map(|(transfer, term)| {
+            let at = LogPosition { term, index: 7 };
+            PeerBody::SnapshotOffer(SnapshotOffer { transfer, term, at })
+        }),
+        1 => (number(), term, any::<u32>(), any::<[bool; 2]>(), filled()).prop_map(
+            |(transfer, term, sequence, [resumed, last], bytes)| {
+                PeerBody::SnapshotChunk(SnapshotChunk {
+                    transfer,
+                    term,
+                    at: LogPosition { term, index: 7 },
+                    sequence,
+                    resumed,
+                    last,
+                    bytes,
+                })
+            }
         ),
-        1 => (number(), any::<u32>(), any::<bool>()).prop_map(|(snapshot, sequence, ok)| {
-            PeerBody::SnapshotAck(SnapshotAck {
-                snapshot,
-                sequence,
-                ok,
-            })
+        1 => (number(), word()).prop_map(|(transfer, word)| {
+            PeerBody::SnapshotAck(SnapshotAck { transfer, word })
         }),
     ]
+}
+
+fn word() -> impl Strategy<Value = SnapshotWord> {
+    let standing = any::<bool>().prop_map(|is_there| is_there.then(standing));
+    prop_oneof![
+        standing.prop_map(|standing| SnapshotWord::Welcome { standing }),
+        any::<(u32, bool)>()
+            .prop_map(|(sequence, missing)| SnapshotWord::Next { sequence, missing }),
+        Just(SnapshotWord::Refused),
+        Just(SnapshotWord::Installed),
+    ]
+}
+
+/// The one that is frozen in `machine/standing`.
+fn standing() -> Standing {
+    let bytes = [
+        &[1, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 3, 1, 4, 1, 2, 3, 4][..],
+        &[1, b'k', 5],
+    ];
+    Standing::decode(bytes.concat().into()).unwrap()
 }
 
 fn envelope(body: PeerBody) -> Envelope {
@@ -328,12 +355,20 @@ fn memberships_are_checked() {
 fn transfers_are_checked() {
     let chunk = |at, term, bytes| {
         PeerBody::SnapshotChunk(SnapshotChunk {
-            snapshot: 1,
-            at,
+            transfer: 1,
             term,
+            at,
             sequence: 0,
+            resumed: false,
             last: false,
             bytes,
+        })
+    };
+    let offer = |at, term| {
+        PeerBody::SnapshotOffer(SnapshotOffer {
+            transfer: 1,
+            term,
+            at,
         })
     };
     let full = Bytes::from_static(b"x");
@@ -352,6 +387,9 @@ fn transfers_are_checked() {
     });
     let refused = [
         (chunk(at(1, 1), 1, Bytes::new()), "snapshot_chunk.bytes"),
+        (offer(at(0, 0), 1), "snapshot_offer.at"),
+        (offer(at(2, 1), 1), "snapshot_offer.at"),
+        (offer(at(1, 1), 0), "snapshot_offer.term"),
         (chunk(at(0, 0), 1, full.clone()), "snapshot_chunk.at"),
         (chunk(at(2, 1), 1, full.clone()), "snapshot_chunk.at"),
         (chunk(at(1, 1), 0, full.clone()), "snapshot_chunk.term"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::env::Clock;
+use super::Clock;
 
 /// So much may be taken at once after a rest, in milliseconds of the rate.
 const BURST_MS: u64 = 100;
@@ -15,12 +15,13 @@ const BURST_MS: u64 = 100;
 /// it on, and waits until it is not further away than now. A rest lets it fall behind by a burst at
 /// most.
 #[derive(Debug, Default)]
-pub(super) struct Debt {
+pub struct Debt {
     paid_us: Mutex<u64>,
 }
 
 /// Lets through so many bytes per second on average, and no more than a burst ahead of that.
-pub(super) struct Rate {
+#[derive(Debug)]
+pub struct Rate {
     clock: Clock,
     /// 0 lets everything through.
     bytes_per_second: u64,
@@ -29,7 +30,7 @@ pub(super) struct Rate {
 
 impl Rate {
     /// A rate; 0 is none.
-    pub(super) fn new(clock: Clock, bytes_per_second: u64) -> Self {
+    pub fn new(clock: Clock, bytes_per_second: u64) -> Self {
         Rate {
             clock,
             bytes_per_second,
@@ -38,7 +39,7 @@ impl Rate {
     }
 
     /// Waits until these bytes may be spent.
-    pub(super) async fn take(&self, bytes: u64) {
+    pub async fn take(&self, bytes: u64) {
         let now_us = self.clock.now_us();
         let wait_us = self
             .debt
@@ -52,13 +53,7 @@ impl Rate {
 impl Debt {
     /// Spends bytes at a moment and a rate, and says for how many microseconds to wait, at most
     /// `wait_us_max`: what would be longer is forgiven.
-    pub(super) fn owe(
-        &self,
-        bytes: u64,
-        bytes_per_second: u64,
-        now_us: u64,
-        wait_us_max: u64,
-    ) -> u64 {
+    pub fn owe(&self, bytes: u64, bytes_per_second: u64, now_us: u64, wait_us_max: u64) -> u64 {
         if bytes_per_second == 0 {
             return 0;
         }
