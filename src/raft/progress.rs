@@ -137,9 +137,9 @@ impl Progress {
         self.priority = priority;
     }
 
-    /// Whether the peer takes appends as they come, and keeps up with them.
-    pub fn is_streaming(&self, max: WindowMax) -> bool {
-        matches!(&self.pace, Pace::Replicate { window, .. } if window.room(max).is_some())
+    /// Whether the peer takes appends as they come.
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.pace, Pace::Replicate { .. })
     }
 
     /// What to send, given the first and the last entry of the log and the window.

@@ -35,11 +35,11 @@ pub(super) fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
 }
 
 /// Lets a peer know of a commit that no append carried, before the next heartbeat: reads wait for it.
-/// One whose window is full does not keep up, and has to wait for that heartbeat.
+/// One that says nothing is told nothing: what it is known to have does not grow.
 pub(super) fn tell_commit(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
     let matched = peer.matched();
     let news = peer.is_news(matched.min(shared.commit));
-    if news && peer.is_streaming(shared.config.window_max()) && matched >= shared.log.base().index {
+    if news && peer.is_streaming() && matched >= shared.log.base().index {
         send_append(shared, id, peer, matched, Vec::new());
     }
 }

@@ -14,7 +14,7 @@ use super::{
     Restored, RoleName, Room,
 };
 use crate::rng::Rng;
-use crate::types::{LogPosition, NodeId};
+use crate::types::{LogPosition, NodeId, Term};
 
 const ROOM: Room = Room {
     persist: true,
@@ -121,10 +121,9 @@ fn a_snapshot_of_a_later_term_brings_its_term() {
     assert_eq!(batch.reset, Some(base));
 }
 
-#[test]
-fn a_membership_is_in_force_at_once_and_forgotten_with_its_entry() {
-    let mut raft = Raft::new(config(), founded(3), Rng::new(1));
-    let append = |term, payload| Message {
+/// What the second replica says as a leader: one entry at the beginning of the log.
+fn append(term: Term, payload: Payload) -> Message {
+    Message {
         from: NodeId(2),
         to: NodeId(1),
         term,
@@ -136,7 +135,25 @@ fn a_membership_is_in_force_at_once_and_forgotten_with_its_entry() {
             }],
             commit: 0,
         },
+    }
+}
+
+#[test]
+fn a_snapshot_tells_who_takes_part_though_the_log_reaches_it() {
+    let mut raft = Raft::new(config(), Restored::default(), Rng::new(1));
+    raft.step(append(1, Payload::Noop));
+    assert!(raft.membership().is_empty(), "nobody has said so");
+    let base = Base {
+        at: LogPosition { term: 1, index: 1 },
+        membership: founded(3).base.membership,
     };
+    raft.install(base.clone());
+    assert_eq!(raft.base_at(1), Some(base));
+}
+
+#[test]
+fn a_membership_is_in_force_at_once_and_forgotten_with_its_entry() {
+    let mut raft = Raft::new(config(), founded(3), Rng::new(1));
     let four = Membership::of_voters((1..=4).map(NodeId));
     raft.step(append(
         1,
