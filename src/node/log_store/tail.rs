@@ -93,6 +93,9 @@ impl Tail {
         if index < self.base.at.index {
             return Err("a compaction that goes back");
         }
+        if index == self.base.at.index && base.at != self.base.at {
+            return Err("a compaction to a base of another term");
+        }
         if index > self.last.index || (index == self.last.index && base.at != self.last) {
             return Err("a compaction of entries that are not there");
         }
@@ -163,5 +166,6 @@ mod tests {
             "an older term"
         );
         assert!(tail.compact(base(1, 4)).is_err() && tail.compact(base(1, 6)).is_err());
+        assert!(tail.compact(base(1, 5)).is_err(), "the base is of another term");
     }
 }
