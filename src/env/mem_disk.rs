@@ -49,6 +49,8 @@ struct State {
     stopped: bool,
     /// From then on there is no room for more.
     full_from: Option<u64>,
+    /// By how many bytes more files may grow by `write_at`.
+    room: Option<u64>,
     /// How many syncs were begun, of files and directories.
     syncs: u64,
     /// The one of them that fails.
@@ -93,9 +95,16 @@ impl MemDisk {
         self.state.lock().full_from = Some(operations);
     }
 
+    /// Lets files grow by this many bytes more by `write_at`; what reaches beyond is refused with
+    /// `StorageFull`.
+    pub fn leave_room(&self, bytes: u64) {
+        self.state.lock().room = Some(bytes);
+    }
+
     /// The disk has room again.
     pub fn make_room(&self) {
-        self.state.lock().full_from = None;
+        let mut state = self.state.lock();
+        (state.full_from, state.room) = (None, None);
     }
 
     /// Lets sync number `sync` fail, counted from 1 as [`Self::syncs`] does. What it was to save of
@@ -158,6 +167,7 @@ impl MemDisk {
             .retain(|file, _| named.contains(&Entry::File(*file)));
         (state.operations, state.operations_max, state.stopped) = (0, None, false);
         (state.full_from, state.syncs, state.failing_sync) = (None, 0, None);
+        state.room = None;
         MemDisk {
             state: Arc::new(Mutex::new(state)),
         }
@@ -225,6 +235,17 @@ impl State {
             true => Err(fail(op, path, ErrorKind::StorageFull, "the disk is full")),
             false => Ok(()),
         }
+    }
+
+    /// Takes this much of the room that is left, or refuses it.
+    fn take_room(&mut self, path: &str, bytes: u64) -> DiskResult<()> {
+        let Some(room) = &mut self.room else {
+            return Ok(());
+        };
+        *room = room
+            .checked_sub(bytes)
+            .ok_or_else(|| fail("write", path, ErrorKind::StorageFull, "the disk is full"))?;
+        Ok(())
     }
 
     /// As [`Self::begin`], for a sync.

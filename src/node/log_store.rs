@@ -80,7 +80,8 @@ impl LogStore {
             logs.insert(shard, restored);
         }
         let mut store = LogStore { wal, shards };
-        store.write_heads().await?;
+        store.append_heads();
+        store.commit().await?;
         store.remove_unneeded().await?;
         Ok((store, logs))
     }
@@ -113,7 +114,7 @@ impl LogStore {
         self.wal.commit().await?;
         if self.wal.should_rotate() {
             self.wal.rotate().await?;
-            self.write_heads().await?;
+            self.append_heads();
         }
         Ok(())
     }
@@ -137,13 +138,12 @@ impl LogStore {
         self.wal.bytes()
     }
 
-    /// Begins a segment with the head of each shard. They are durable before anything older can
-    /// be removed.
-    async fn write_heads(&mut self) -> Result<(), LogStoreError> {
+    /// Begins a segment with the head of each shard. They go with the next batch, and are durable
+    /// before anything older can be removed.
+    fn append_heads(&mut self) {
         for (shard, tail) in &self.shards {
             Change::Head(tail.head()).append(&mut self.wal, *shard);
         }
-        Ok(self.wal.commit().await?)
     }
 
     /// Removes the segments before the first one with a needed entry. The compactions that make the

@@ -16,17 +16,35 @@
 //! The two are told apart by what each record carries: the position up to which the log was durable
 //! when the record was written. If a valid record behind the bad one says that the log had been
 //! durable beyond it, the bad one was promised; if none does, it was not, or it belonged to the very
-//! last batch, where no evidence is left. The header of a segment says the same of those before it.
+//! last batch, where no evidence is left.
 //!
 //! Without syncs the torn tail may reach back over several segments: what is left of one does not
-//! reach as far as the header of the next one says, and nothing says that it was durable. The log
+//! reach as far as the link of the next one says, and nothing says that it was durable. The log
 //! then ends there, and the segments behind are removed.
 //!
 //! What may not be durable yet is written once more before it is synced: after a failed sync the page
 //! cache of Linux takes the bytes for clean, and the next sync would succeed without them.
 //!
-//! Every opening begins a new segment with a new epoch, and never appends behind a torn tail. Bytes
-//! of an older epoch or from another place of the log are not valid here, whatever their checksum.
+//! Every opening begins a new segment with a new epoch, and never appends behind a torn tail.
+//!
+//! # Files have several lives
+//! A sync is a third cheaper where the file need not grow, and to create a file and make its name
+//! durable costs more than many syncs. So a file is not removed with its segment, but kept, given the
+//! header and the name of a later segment beside the writer (`yard`), and written over; and a file
+//! that must grow grows by many blocks at a time (`segment`). To begin the next segment then costs
+//! nothing: its file is there, and the *link*, which says where the segment before it ends, goes with
+//! its first batch.
+//!
+//! The end of a file hence says nothing about the end of the log: behind it are zeros, or what the
+//! file held in an earlier life, down to whole records with good checksums. But a record is only
+//! valid in its epoch and at its position, which counts segments and not files, and no two records
+//! of all lives have the same of both:
+//! * within one opening segments are counted upwards, and each file has a life in a segment once;
+//! * an opening uses no file of an earlier one again, except by reading it as the segment that it
+//!   is; its epoch is beyond that of all segments it has seen, begun or not.
+//!
+//! Where the disk is full, a file grows by no more than it must, and the next segment is made with
+//! nothing but its header; if not even that is possible, the error says so.
 //!
 //! # Invariants
 //! 1. A record is returned by recovery if a commit that followed its append succeeded, or an error
@@ -35,25 +53,29 @@
 //! 3. What recovery returned once, it returns again: it is synced before anyone relies on it.
 //! 4. A torn tail is never called corruption, and corruption before the last batch never a torn tail.
 //! 5. What is not durable is at the end of the log: all that was written since the last commit.
-//! 6. The segments on disk are consecutive: they are created in order, each durable before its first
-//!    record, and removed in order, each durably gone before the next.
-//! 7. After a failed write or sync nothing is written any more (what the disk holds is unknown).
+//! 6. The segments on disk are consecutive: they get their names in order, each durable before its
+//!    first record, and lose them in order, each durably before the next.
+//! 7. Whatever has a segment's name has its header, durably. Only the last segment may have no link,
+//!    or the first one, if it is empty.
+//! 8. Nothing is written into a file that may still be found under the name of another segment.
+//! 9. After a failed write or sync nothing is written any more (what the disk holds is unknown).
 //!
 //! # What is left out
-//! Segments are not preallocated or reused yet; the epoch in each record is what will make that
-//! safe. Repair of corruption is the business of whoever has copies.
+//! Repair of corruption is the business of whoever has copies. An opening begins with new files:
+//! what the process before it left to be used again is removed.
 
 mod error;
 mod record;
 mod recovery;
 mod segment;
 mod writer;
+mod yard;
 
 pub use error::WalError;
 pub use record::{PAYLOAD_BYTES_MAX, Record, SegmentId};
 pub use recovery::{Placed, Recovered};
-pub use segment::remove_segments;
 pub use writer::Wal;
+pub use yard::Remover;
 
 #[cfg(test)]
 mod tests;

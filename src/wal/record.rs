@@ -1,25 +1,27 @@
 //! The bytes of a segment. All numbers are little-endian; everything begins at a multiple of 8.
 //!
 //! ```text
-//! segment: header, then records without gaps
+//! segment: header, link, records without gaps, then whatever was there before or zeros
 //!
-//! header (64 bytes)                              record (40 bytes, payload, padding)
+//! header (32 bytes)                              record (40 bytes, payload, padding)
 //!  0  magic         8 bytes "sisywal\n"           0  length    u32  bytes of the payload
 //!  8  version       u32                           4  checksum  u32  CRC32C of all but itself
 //! 12  checksum      u32  CRC32C of all but itself  8  epoch     u64  as in the header
-//! 16  sequence      u64  as in the file's name    16  position  u64  the header's + the offset
+//! 16  sequence      u64  as in the file's name    16  position  u64  of its own first byte
 //! 24  epoch         u64  counts openings          24  batch     u64  the log was durable up to
-//! 32  position      u64  of the header itself                        this position when the
-//! 40  previous end  u64  length of the valid                         record was written
-//!                        part of the segment      32  shard     u32
-//!                        before; 0 if none        36  kind      u8
-//! 48  durable       u64  the log was durable up   37  zeros     3 bytes
-//!                        to this position then    40  payload, then zeros to a multiple of 8
-//! 56  zeros         8 bytes
+//!                                                                    this position when the
+//! link: the record behind the header,                                record was written
+//!       of kind 0 and shard 0                     32  shard     u32
+//! 40  previous end  u64  length of the valid      36  kind      u8
+//!                        part of the segment      37  zeros     3 bytes
+//!                        before; 0 if none        40  payload, then zeros to a multiple of 8
 //! ```
 //!
-//! A position counts the bytes of the log since its beginning, headers included; the invalid tail of
-//! a segment is not counted.
+//! A position is a place in the whole log: the segment's sequence in the upper bits, the offset in
+//! its file in the lower 34. So the header is known, and can be on the disk, long before the segment
+//! is needed; what is not known until then stands in the link, which is written with the first
+//! batch. And no two records of the same epoch ever have the same position, whichever files they are
+//! in: bytes that a file kept from an earlier life are not records of the present one.
 
 use std::fmt;
 
@@ -33,12 +35,20 @@ mod tests;
 /// The only format version there is.
 pub(super) const VERSION: u32 = 1;
 /// Bytes of a segment's header.
-pub(super) const HEADER_BYTES: usize = 64;
+pub(super) const HEADER_BYTES: usize = 32;
+/// Where the records of the log's writer begin: behind the header and the link.
+pub(super) const RECORDS_BEGIN: usize = HEADER_BYTES + RECORD_HEAD_BYTES + 8;
+/// No segment is longer: the next one's positions begin there.
+pub(super) const SEGMENT_BYTES_MAX: u64 = 1 << OFFSET_BITS;
 /// The longest payload of a record: far above any command, far below what would overflow a length.
 pub const PAYLOAD_BYTES_MAX: usize = 256 << 20;
 
-/// Numbers in headers are at most this, so that the sum of two does not overflow.
-const NUMBER_MAX: u64 = u64::MAX >> 1;
+/// Epochs are at most this, so that there is always a next one.
+const EPOCH_MAX: u64 = u64::MAX >> 1;
+/// The lower bits of a position: the offset.
+const OFFSET_BITS: u32 = 34;
+/// The last sequence: at 100 MB a second, segments of 64 MiB last for twenty years.
+const SEQUENCE_MAX: u64 = (1 << (u64::BITS - OFFSET_BITS)) - 2;
 const MAGIC: [u8; 8] = *b"sisywal\n";
 const RECORD_HEAD_BYTES: usize = 40;
 /// Records begin at multiples of this.
@@ -59,16 +69,22 @@ pub struct Record {
     pub payload: Bytes,
 }
 
-/// What a segment says about itself.
+/// What a segment says about itself before anything is written into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
+    /// The segment's number, as in the file's name.
     pub sequence: SegmentId,
+    /// The number of the opening that made the segment.
     pub epoch: u64,
-    /// The position of the header.
-    pub position: u64,
-    /// Where the valid part of the segment before this one ends, in bytes of that file.
+}
+
+/// What the first batch of a segment says about those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    /// Where the valid part of the segment before this one ends, in bytes of that file; 0 if there
+    /// is none.
     pub previous_end: u64,
-    /// The log was durable up to this position when the segment was begun.
+    /// The log was durable up to this position when the link was written.
     pub durable: u64,
 }
 
@@ -113,12 +129,18 @@ impl SegmentId {
         let digits = name.strip_suffix(".wal")?;
         let id = SegmentId(u64::from_str_radix(digits, 16).ok()?);
         // Only the one spelling that we write ourselves.
-        ((1..=NUMBER_MAX).contains(&id.0) && id.to_string() == name).then_some(id)
+        ((1..=SEQUENCE_MAX).contains(&id.0) && id.to_string() == name).then_some(id)
     }
 
-    /// The segment after this one.
+    /// The segment after this one. Panics if there is none, which takes decades.
     pub(super) fn next(self) -> SegmentId {
+        assert!(self.0 < SEQUENCE_MAX, "the last segment");
         SegmentId(self.0 + 1)
+    }
+
+    /// The position of a byte of this segment's file.
+    pub(super) fn position(self, offset: u64) -> u64 {
+        (self.0 << OFFSET_BITS) + offset
     }
 }
 
@@ -127,16 +149,8 @@ impl Header {
         let mut out = [0; HEADER_BYTES];
         out[..8].copy_from_slice(&MAGIC);
         out[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        let numbers = [
-            self.sequence.0,
-            self.epoch,
-            self.position,
-            self.previous_end,
-            self.durable,
-        ];
-        for (slot, number) in out[16..].chunks_exact_mut(8).zip(numbers) {
-            slot.copy_from_slice(&number.to_le_bytes());
-        }
+        out[16..24].copy_from_slice(&self.sequence.0.to_le_bytes());
+        out[24..].copy_from_slice(&self.epoch.to_le_bytes());
         let checksum = checksum(&out[..12], &out[16..]);
         out[12..16].copy_from_slice(&checksum.to_le_bytes());
         out
@@ -157,18 +171,34 @@ impl Header {
         if u32_at(head, 12) != Some(checksum(&head[..12], &head[16..])) {
             return Err(NoHeader::Bad("the header's checksum"));
         }
-        let number = |at| {
-            let number = u64_at(head, at).filter(|number| *number <= NUMBER_MAX);
+        let number = |at, max| {
+            let number = u64_at(head, at).filter(|number| *number <= max);
             number.ok_or(NoHeader::Bad("the header's numbers"))
         };
         Ok(Header {
-            sequence: SegmentId(number(16)?),
-            epoch: number(24)?,
-            position: number(32)?,
-            previous_end: number(40)?,
-            durable: number(48)?,
+            sequence: SegmentId(number(16, SEQUENCE_MAX)?),
+            epoch: number(24, EPOCH_MAX)?,
         })
     }
+
+    /// Reads the link behind this header.
+    pub(super) fn link(&self, segment: &Bytes) -> Result<Link, &'static str> {
+        let position = self.sequence.position(HEADER_BYTES as u64);
+        let parsed = read_record(segment, HEADER_BYTES, self.epoch, position)?;
+        let payload = &parsed.record.payload;
+        match (parsed.record.kind, u64_at(payload, 0)) {
+            (0, Some(previous_end)) if payload.len() == 8 => Ok(Link {
+                previous_end,
+                durable: parsed.batch,
+            }),
+            _ => Err("the link to the segment before"),
+        }
+    }
+}
+
+/// Appends the link of a segment; its stamp is that of its first byte.
+pub(super) fn put_link(out: &mut Vec<u8>, stamp: Stamp, previous_end: u64) {
+    put_record(out, stamp, 0, ShardId(0), &[&previous_end.to_le_bytes()]);
 }
 
 /// Appends a record whose payload is the `parts` one after the other. Panics on a payload that is

@@ -6,17 +6,16 @@ use bytes::Bytes;
 
 use super::{
     Record, SegmentId, WalError,
-    record::{ALIGNMENT, HEADER_BYTES, Header, NoHeader, Parsed, read_record},
+    record::{ALIGNMENT, HEADER_BYTES, Header, Link, NoHeader, Parsed, RECORDS_BEGIN, read_record},
+    yard::is_spare,
 };
-use crate::env::{Disk, File};
+use crate::env::{Disk, DiskResult, File};
 
 /// What a log held when it was opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
     /// All records, in the order in which they were appended.
     pub records: Vec<Placed>,
-    /// Bytes of the torn tail that was left behind: written before the last crash, never promised.
-    pub torn_bytes: u64,
 }
 
 /// A record and where it was found.
@@ -35,11 +34,8 @@ pub(super) struct Found {
     pub recovered: Recovered,
     /// Every segment with the length of its valid part, ascending.
     pub segments: Vec<(SegmentId, u64)>,
-    /// The last segment's header.
-    pub last: Option<Header>,
-    /// Segments to remove, in this order: those that were not asked for, one whose creation never
-    /// finished, and those behind a torn tail.
-    pub useless: Vec<SegmentId>,
+    /// The newest epoch of all files; 0 if there are none.
+    pub epoch: u64,
 }
 
 /// A segment in memory.
@@ -47,7 +43,19 @@ struct Segment {
     path: String,
     file: Arc<dyn File>,
     header: Header,
+    /// What its first batch says of those before; as it is written with that batch, it may be torn
+    /// or missing in the last segment.
+    link: Result<Link, &'static str>,
     bytes: Bytes,
+}
+
+/// The names in a log's directory.
+#[derive(Default)]
+struct Listing {
+    /// Files in which nothing counts, and segments that were not asked for.
+    useless: Vec<String>,
+    /// The segments, ascending and without gaps.
+    segments: Vec<SegmentId>,
 }
 
 /// How far the records of a segment can be trusted.
@@ -58,48 +66,46 @@ enum Scan {
     Bad(usize, &'static str),
 }
 
-/// Reads the segments in `dir` from `first` on. What it returns is durable.
+/// Reads the segments in `dir` from `first` on. What it returns is durable, and nothing else is left.
 pub(super) async fn recover(
     disk: &dyn Disk,
     dir: &str,
     first: SegmentId,
 ) -> Result<Found, WalError> {
-    let (mut useless, ids) = segment_ids(disk, dir, first).await?;
-    let mut segments = Vec::with_capacity(ids.len());
-    for (rank, id) in ids.iter().enumerate() {
-        // Nothing is removed before the segments behind it are complete.
-        let may_be_unfinished = rank + 1 == ids.len() && (rank > 0 || *id == SegmentId(1));
-        match load(disk, dir, *id, may_be_unfinished).await? {
-            Some(segment) => segments.push(segment),
-            None => useless.push(*id),
-        }
+    let listing = list(disk, dir, first).await?;
+    let mut segments = Vec::with_capacity(listing.segments.len());
+    for id in &listing.segments {
+        segments.push(load(disk, dir, *id).await?);
     }
-    check_chain(&segments)?;
+    check_epochs(&segments)?;
+    let newest = segments.iter().map(|segment| segment.header.epoch).max();
     let Scanned {
         recovered,
         ends,
         durable,
     } = scan(&segments)?;
-    let torn = segments.split_off(ends.len());
-    // The newest first, so that those that are left follow each other.
-    useless.extend(torn.iter().rev().map(|segment| segment.header.sequence));
     make_durable(&segments, &ends, durable).await?;
     // A segment whose name is not durable yet must not go when the next one's stays.
     disk.sync_dir(dir).await?;
+    let behind = segments.split_off(ends.len());
+    // The newest first, so that those that are left follow each other.
+    let behind = behind.iter().rev().map(|segment| segment.path.clone());
+    remove(disk, dir, listing.useless.into_iter().chain(behind)).await?;
+    if let (Some(last), Some(end)) = (segments.last(), ends.last()) {
+        last.give_back_room(*end).await?;
+    }
     let ids = segments.iter().map(|segment| segment.header.sequence);
     Ok(Found {
         recovered,
         segments: ids.zip(ends).collect(),
-        last: segments.last().map(|segment| segment.header),
-        useless,
+        epoch: newest.unwrap_or(0),
     })
 }
 
 /// What the segments hold.
 struct Scanned {
     recovered: Recovered,
-    /// Where the valid part of each segment ends; none for those behind a torn tail, from which
-    /// nothing is taken.
+    /// Where the valid part of each segment ends; none for those behind the end of the log.
     ends: Vec<u64>,
     /// Up to this position the log is known to be durable.
     durable: u64,
@@ -109,18 +115,15 @@ fn scan(segments: &[Segment]) -> Result<Scanned, WalError> {
     let (mut recovered, mut durable) = (Recovered::default(), 0);
     let mut ends = Vec::with_capacity(segments.len());
     for (rank, segment) in segments.iter().enumerate() {
-        durable = durable.max(segment.header.durable);
         let later = &segments[rank + 1..];
-        let next = later.first().map(|next| next.header.previous_end);
-        match segment.scan(next, &mut recovered.records, &mut durable) {
+        match segment.scan(later.first(), &mut recovered.records, &mut durable) {
             Scan::Whole(end) => ends.push(end as u64),
-            Scan::Bad(offset, what) if segment.was_durable(offset, later) => {
-                return Err(corrupt(&segment.path, offset, what));
-            }
-            Scan::Bad(offset, _) => {
-                let later: usize = later.iter().map(|segment| segment.bytes.len()).sum();
-                recovered.torn_bytes = (segment.bytes.len() - offset + later) as u64;
-                ends.push(offset as u64);
+            Scan::Bad(offset, what) => {
+                segment.check_torn(offset, what, later)?;
+                // A segment without a link is empty. The first one is kept, as it may be asked for.
+                if offset > HEADER_BYTES || rank == 0 {
+                    ends.push(offset as u64);
+                }
                 break;
             }
         }
@@ -137,8 +140,8 @@ fn scan(segments: &[Segment]) -> Result<Scanned, WalError> {
 /// that another sync would not carry them to the disk: they are written once more.
 async fn make_durable(segments: &[Segment], ends: &[u64], durable: u64) -> Result<(), WalError> {
     for (segment, end) in segments.iter().zip(ends) {
-        if durable < segment.header.position + end {
-            let from = durable.saturating_sub(segment.header.position);
+        if durable < segment.position(*end as usize) {
+            let from = durable.saturating_sub(segment.position(0));
             let bytes = &segment.bytes[from as usize..*end as usize];
             segment.file.write_at(from, bytes).await?;
             segment.file.sync().await?;
@@ -147,108 +150,134 @@ async fn make_durable(segments: &[Segment], ends: &[u64], durable: u64) -> Resul
     Ok(())
 }
 
-/// The segments in the directory: those before `first`, and those from there on, ascending and
-/// without gaps.
-async fn segment_ids(
-    disk: &dyn Disk,
-    dir: &str,
-    first: SegmentId,
-) -> Result<(Vec<SegmentId>, Vec<SegmentId>), WalError> {
-    let mut ids: Vec<SegmentId> = Vec::new();
+/// What is in the directory: the segments from `first` on are wanted.
+async fn list(disk: &dyn Disk, dir: &str, first: SegmentId) -> Result<Listing, WalError> {
+    let mut listing = Listing::default();
     for name in disk.list(dir).await? {
-        let foreign = || WalError::Foreign {
-            file: format!("{dir}/{name}"),
-        };
-        ids.push(SegmentId::from_name(&name).ok_or_else(foreign)?);
+        let path = format!("{dir}/{name}");
+        match SegmentId::from_name(&name) {
+            Some(id) if id >= first => listing.segments.push(id),
+            Some(_) => listing.useless.push(path),
+            None if is_spare(&name) => listing.useless.push(path),
+            None => return Err(WalError::Foreign { file: path }),
+        }
     }
-    let kept = ids.split_off(ids.partition_point(|id| *id < first));
+    check_complete(dir, first, &listing.segments)?;
+    Ok(listing)
+}
+
+/// The segments must be there from `first` on, without gaps.
+fn check_complete(dir: &str, first: SegmentId, segments: &[SegmentId]) -> Result<(), WalError> {
     let missing = |id: SegmentId| corrupt(&format!("{dir}/{id}"), 0, "the segment is missing");
     let mut expected = match first {
-        SegmentId(0) => kept.first().copied(),
+        SegmentId(0) => segments.first().copied(),
         first => Some(first),
     };
-    if let (Some(first), true) = (expected, kept.is_empty()) {
+    if let (Some(first), true) = (expected, segments.is_empty()) {
         return Err(missing(first));
     }
-    for id in &kept {
+    for id in segments {
         if let Some(expected) = expected.filter(|expected| expected != id) {
             return Err(missing(expected));
         }
         expected = Some(id.next());
     }
-    Ok((ids, kept))
+    Ok(())
 }
 
-/// Reads one segment; `None` if its creation never finished.
-async fn load(
-    disk: &dyn Disk,
-    dir: &str,
-    id: SegmentId,
-    may_be_unfinished: bool,
-) -> Result<Option<Segment>, WalError> {
+/// Reads one segment. It got its name when its header was durable, so it has one.
+async fn load(disk: &dyn Disk, dir: &str, id: SegmentId) -> Result<Segment, WalError> {
     let path = format!("{dir}/{id}");
     let file = disk.open(&path).await?;
     let length = file.length().await?;
     let bytes = file.read_at(0, length as usize).await?;
     match Header::decode(&bytes) {
-        Ok(header) if header.sequence == id => Ok(Some(Segment {
+        Ok(header) if header.sequence == id => Ok(Segment {
             path,
             file,
             header,
+            link: header.link(&bytes),
             bytes,
-        })),
+        }),
         Ok(_) => Err(corrupt(&path, 16, "the sequence is not that of the name")),
-        // No record is written before the header is durable. A header that was torn in the middle
-        // may look like one of another version.
-        Err(_) if may_be_unfinished && bytes.len() <= HEADER_BYTES => Ok(None),
         Err(NoHeader::Version(found)) => Err(WalError::Version { file: path, found }),
         Err(NoHeader::Bad(what)) => Err(corrupt(&path, 0, what)),
     }
 }
 
-/// Each segment must begin where the one before it ends.
-fn check_chain(segments: &[Segment]) -> Result<(), WalError> {
+/// Openings are counted upwards.
+fn check_epochs(segments: &[Segment]) -> Result<(), WalError> {
     for pair in segments.windows(2) {
-        let (before, after) = (&pair[0].header, &pair[1].header);
-        let position = before.position + after.previous_end;
-        if position != after.position || after.epoch < before.epoch {
-            let what = "the header does not continue the segment before";
-            return Err(corrupt(&pair[1].path, 0, what));
+        if pair[1].header.epoch < pair[0].header.epoch {
+            let what = "the epoch is older than that of the segment before";
+            return Err(corrupt(&pair[1].path, 24, what));
         }
     }
     Ok(())
 }
 
+/// Removes files in this order, each durably before the next, so that a power failure cannot leave
+/// a gap between the segments that stay.
+async fn remove(
+    disk: &dyn Disk,
+    dir: &str,
+    paths: impl IntoIterator<Item = String>,
+) -> DiskResult<()> {
+    for path in paths {
+        disk.remove(&path).await?;
+        disk.sync_dir(dir).await?;
+    }
+    Ok(())
+}
+
 impl Segment {
-    /// Collects the valid records, and up to where they say that the log is durable. `promised` is
-    /// where they must end, if a later segment says so.
-    fn scan(&self, promised: Option<u64>, into: &mut Vec<Placed>, durable: &mut u64) -> Scan {
+    /// Collects the valid records, and up to where they say that the log is durable. If the segment
+    /// behind this one has a link, that says where they must end.
+    fn scan(&self, next: Option<&Segment>, into: &mut Vec<Placed>, durable: &mut u64) -> Scan {
+        let link = next.and_then(|next| next.link.ok());
+        let promised = link.map(|link| link.previous_end as usize);
         let mut offset = HEADER_BYTES;
-        while promised != Some(offset as u64) {
-            match self.record_at(offset) {
-                Ok(parsed) => {
-                    into.push(Placed {
-                        segment: self.header.sequence,
-                        offset: offset as u64,
-                        record: parsed.record,
-                    });
-                    offset += parsed.length;
-                    *durable = parsed.batch.max(*durable);
-                }
-                Err(what) => return Scan::Bad(offset, what),
+        while promised != Some(offset) {
+            let parsed = match (self.link, self.record_at(offset)) {
+                (Err(what), _) | (_, Err(what)) => return Scan::Bad(offset, what),
+                (Ok(_), Ok(parsed)) => parsed,
+            };
+            if offset >= RECORDS_BEGIN {
+                into.push(Placed {
+                    segment: self.header.sequence,
+                    offset: offset as u64,
+                    record: parsed.record,
+                });
             }
+            offset += parsed.length;
+            *durable = parsed.batch.max(*durable);
         }
         Scan::Whole(offset)
     }
 
-    /// Whether anything valid that was written after the byte at `bad` says that the log had been
-    /// durable beyond it: a record behind it, or the header or a record of a later segment.
-    fn was_durable(&self, bad: usize, later: &[Segment]) -> bool {
-        let bad_position = self.position(bad);
-        let says_so = |segment: &Segment| {
-            segment.header.durable > bad_position || segment.promises(HEADER_BYTES, bad_position)
+    /// Checks that what is bad at an offset was never promised.
+    fn check_torn(
+        &self,
+        bad: usize,
+        what: &'static str,
+        later: &[Segment],
+    ) -> Result<(), WalError> {
+        let was_durable = |position| {
+            let later = later.iter();
+            let mut later = later.map(|segment| segment.promises(HEADER_BYTES, position));
+            self.promises(bad + ALIGNMENT, position) || later.any(|promises| promises)
         };
-        self.promises(bad + ALIGNMENT, bad_position) || later.iter().any(says_so)
+        if !was_durable(self.position(bad)) {
+            return Ok(());
+        }
+        // This segment may just end here, and what would say so be the bad thing.
+        if let Some(next) = later.first()
+            && let Err(what) = next.link
+            && was_durable(next.position(HEADER_BYTES))
+        {
+            return Err(corrupt(&next.path, HEADER_BYTES, what));
+        }
+        Err(corrupt(&self.path, bad, what))
     }
 
     /// Whether a valid record at or behind `from` says that the log had been durable beyond a
@@ -268,7 +297,15 @@ impl Segment {
 
     /// The position of a byte of this segment.
     fn position(&self, offset: usize) -> u64 {
-        self.header.position + offset as u64
+        self.header.sequence.position(offset as u64)
+    }
+
+    /// Gives the room behind the end of the log back. Nothing depends on it.
+    async fn give_back_room(&self, end: u64) -> DiskResult<()> {
+        match self.bytes.len() as u64 > end {
+            true => self.file.truncate(end).await,
+            false => Ok(()),
+        }
     }
 }
 

@@ -1,96 +1,123 @@
-//! The files of a log: begun, written, and removed, each step durable before the next where the
-//! order counts.
+//! The segment that is being written, and how it comes by its blocks.
+//!
+//! A sync of bytes that lie in blocks of the file system's own, below the end of the file, writes
+//! these bytes and nothing else; where the file grows, the sync must write down the new length and
+//! the new blocks too, and costs half as much again. So a batch that is to be synced and grows the
+//! file takes many blocks at once, filled with zeros, for those that follow. In a file that had an
+//! earlier life the blocks are there.
+//!
+//! A write of part of a page that is not in memory makes the operating system read the page first.
+//! So the first write into a page that holds an earlier life fills it to its end.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
-use super::{
-    SegmentId,
-    record::{HEADER_BYTES, Header},
-};
-use crate::env::{Disk, DiskResult, File};
+use super::record::{HEADER_BYTES, Header};
+use crate::env::{DiskError, DiskResult, File};
+
+/// What the page cache reads and writes as one.
+const PAGE_BYTES: u64 = 4 << 10;
+
+/// A file grows by at most this much more than it must.
+const GROWTH_BYTES_MAX: u64 = 1 << 20;
+
+/// By how much a file that is to have `segment_bytes` grows at a time.
+pub(super) fn growth(segment_bytes: u64) -> u64 {
+    (segment_bytes / 8).clamp(PAGE_BYTES, GROWTH_BYTES_MAX)
+}
 
 /// The segment that is being written.
 pub(super) struct Current {
     pub file: Arc<dyn File>,
     pub header: Header,
-    /// Its length: the next write begins here.
+    /// Where the valid part of the segment before it ends; 0 if there is none.
+    pub previous_end: u64,
+    /// The next write begins here.
     pub end: u64,
+    /// Up to here nothing of an earlier life is left.
+    filled: u64,
+    /// Up to here the file has blocks.
+    allocated: u64,
+    /// By how much it grows at a time.
+    growth: u64,
 }
 
 impl Current {
-    /// Creates a segment that is durable before it is used.
-    pub(super) async fn create(disk: &dyn Disk, dir: &str, header: Header) -> DiskResult<Current> {
-        let path = format!("{dir}/{}", header.sequence);
-        let file = disk.create(&path).await?;
-        file.write_at(0, &header.encode()).await?;
-        file.sync().await?;
-        disk.sync_dir(dir).await?;
-        Ok(Current {
+    /// A segment whose file has this length, and its header.
+    pub(super) fn new(
+        file: Arc<dyn File>,
+        header: Header,
+        previous_end: u64,
+        length: u64,
+        growth: u64,
+    ) -> Current {
+        Current {
             file,
             header,
+            previous_end,
             end: HEADER_BYTES as u64,
-        })
+            filled: HEADER_BYTES as u64,
+            allocated: length,
+            growth,
+        }
     }
 
     /// The position behind its last byte.
     pub(super) fn end_position(&self) -> u64 {
-        self.header.position + self.end
-    }
-
-    /// The header of the next segment of the same opening, when the log is durable up to `durable`.
-    pub(super) fn next_header(&self, durable: u64) -> Header {
-        self.header.after(self.end, durable)
+        self.header.sequence.position(self.end)
     }
 
     /// Writes a batch; it is not durable yet. The offset is our own count: nobody else writes the
     /// file, and to ask the disk for its length costs as much as a small write.
-    pub(super) async fn write(&mut self, batch: &[u8]) -> DiskResult<()> {
-        self.file.write_at(self.end, batch).await?;
-        self.end += batch.len() as u64;
+    pub(super) async fn write(&mut self, batch: &mut Vec<u8>, to_sync: bool) -> DiskResult<()> {
+        let length = batch.len();
+        let end = self.pad(batch, to_sync);
+        let mut result = self.file.write_at(self.end, batch).await;
+        batch.truncate(length);
+        if self.lacks_room_for_zeros(&result, end, length) {
+            result = self.file.write_at(self.end, batch).await;
+        }
+        self.wrote(result, length, end)
+    }
+
+    /// As [`Self::write`] of a batch that is not to be synced, before it returns; none if the disk
+    /// cannot do that.
+    pub(super) fn write_now(&mut self, batch: &mut Vec<u8>) -> Option<DiskResult<()>> {
+        let length = batch.len();
+        let end = self.pad(batch, false);
+        let mut result = self.file.write_now(self.end, batch);
+        batch.truncate(length);
+        if let Some(first) = &result
+            && self.lacks_room_for_zeros(first, end, length)
+        {
+            result = self.file.write_now(self.end, batch);
+        }
+        Some(self.wrote(result?, length, end))
+    }
+
+    /// Adds the zeros to a batch that are to be written behind it. Answers where they end.
+    fn pad(&self, batch: &mut Vec<u8>, to_sync: bool) -> u64 {
+        let end = self.end + batch.len() as u64;
+        let padded = match end {
+            _ if end <= self.filled => end,
+            _ if end <= self.allocated => end.next_multiple_of(PAGE_BYTES).min(self.allocated),
+            _ if to_sync => end.next_multiple_of(self.growth),
+            _ => end,
+        };
+        batch.resize((padded - self.end) as usize, 0);
+        padded
+    }
+
+    /// Whether the batch alone may fit where it did not together with its zeros.
+    fn lacks_room_for_zeros(&self, result: &DiskResult<()>, end: u64, length: usize) -> bool {
+        let is_full = |error: &DiskError| error.kind == ErrorKind::StorageFull;
+        end > self.end + length as u64 && result.as_ref().is_err_and(is_full)
+    }
+
+    fn wrote(&mut self, result: DiskResult<()>, length: usize, end: u64) -> DiskResult<()> {
+        result?;
+        self.end += length as u64;
+        self.filled = self.filled.max(end);
+        self.allocated = self.allocated.max(end);
         Ok(())
     }
-
-    /// As [`Self::write`], before it returns; none if the disk cannot do that.
-    pub(super) fn write_now(&mut self, batch: &[u8]) -> Option<DiskResult<()>> {
-        let result = self.file.write_now(self.end, batch)?;
-        if result.is_ok() {
-            self.end += batch.len() as u64;
-        }
-        Some(result)
-    }
-}
-
-/// Creates the log's directory, durably. The names above are synced even if they were there: an
-/// earlier process may have crashed before it came to that.
-pub(super) async fn make_dir(disk: &dyn Disk, dir: &str) -> DiskResult<()> {
-    disk.create_dir(dir).await?;
-    disk.sync_dir("").await?;
-    for (at, _) in dir.match_indices('/') {
-        disk.sync_dir(&dir[..at]).await?;
-    }
-    Ok(())
-}
-
-/// Removes segments in this order, each durably before the next, so that a power failure cannot
-/// leave a gap between those that stay.
-pub(super) async fn remove_files(
-    disk: &dyn Disk,
-    dir: &str,
-    segments: impl IntoIterator<Item = SegmentId>,
-) -> DiskResult<()> {
-    for segment in segments {
-        disk.remove(&format!("{dir}/{segment}")).await?;
-        disk.sync_dir(dir).await?;
-    }
-    Ok(())
-}
-
-/// Removes segments that their log has forgotten: those from `from` on and before `to`.
-pub async fn remove_segments(
-    disk: &dyn Disk,
-    dir: &str,
-    from: SegmentId,
-    to: SegmentId,
-) -> DiskResult<()> {
-    remove_files(disk, dir, (from.0..to.0).map(SegmentId)).await
 }

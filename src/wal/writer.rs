@@ -4,9 +4,10 @@ use std::{collections::VecDeque, io::ErrorKind, sync::Arc};
 
 use super::{
     Recovered, SegmentId, WalError,
-    record::{Header, Stamp, put_record},
+    record::{HEADER_BYTES, SEGMENT_BYTES_MAX, Stamp, put_link, put_record},
     recovery::{Found, recover},
-    segment::{Current, make_dir, remove_files},
+    segment::Current,
+    yard::{Prepare, Remover, Yard, make_dir},
 };
 use crate::{
     env::{Disk, DiskError, DiskResult, File},
@@ -16,19 +17,29 @@ use crate::{
 /// A buffer that a single large batch made bigger than this is not kept.
 const BUFFER_KEPT_BYTES_MAX: usize = 4 << 20;
 
+/// The next segment is made ready when the current one has this part of its length: late enough that
+/// there may be a file to use again, early enough to be done in time.
+pub(super) const READY_AT: u64 = 4;
+
 /// An open log. Appending is by one writer, in batches; see the [module](super).
 pub struct Wal {
-    disk: Arc<dyn Disk>,
+    yard: Yard,
     dir: String,
-    /// Asked for a new segment from this length on.
-    segment_bytes: usize,
+    /// A segment is asked to be closed when it has this length.
+    segment_bytes: u64,
+    /// The segment after the current one.
+    next: Prepare,
     /// The segments before the current one, with the bytes that are valid in them.
     closed: VecDeque<(SegmentId, u64)>,
     current: Current,
     /// Closed segments of which something is not durable yet, ascending.
     unsynced: VecDeque<(SegmentId, Arc<dyn File>)>,
-    /// Up to this position the log is durable.
+    /// Up to this position the log is written.
+    written: u64,
+    /// Up to this position it is durable.
     durable: u64,
+    /// Bytes written since the log was opened.
+    written_bytes: u64,
     /// Records that wait for the next write.
     buffer: Vec<u8>,
     health: Health,
@@ -64,34 +75,60 @@ impl Wal {
         first: SegmentId,
     ) -> Result<(Wal, Recovered), WalError> {
         make_dir(disk.as_ref(), dir).await?;
-        let found = recover(disk.as_ref(), dir, first).await?;
-        let useless = found.useless.iter().copied();
-        remove_files(disk.as_ref(), dir, useless).await?;
-        let header = first_header(&found);
-        let current = Current::create(disk.as_ref(), dir, header).await?;
-        let wal = Wal {
-            disk,
+        let Found {
+            recovered,
+            segments,
+            epoch,
+        } = recover(disk.as_ref(), dir, first).await?;
+        let yard = Yard::new(disk, dir, segment_bytes, epoch + 1);
+        let (last, end) = segments.last().copied().unwrap_or((SegmentId(0), 0));
+        let current = yard.make(last.next()).await?.begin(end);
+        let mut wal = Wal {
+            next: Prepare::start(yard.clone()),
+            yard,
             dir: dir.to_owned(),
-            segment_bytes,
-            closed: found.segments.into(),
-            durable: current.end_position(),
+            segment_bytes: (segment_bytes as u64).min(SEGMENT_BYTES_MAX / 2),
+            closed: segments.into(),
             current,
             unsynced: VecDeque::new(),
+            // Recovery has made durable what it found.
+            written: last.position(end),
+            durable: last.position(end),
+            written_bytes: 0,
             buffer: Vec::new(),
             health: Health::Good,
         };
-        Ok((wal, found.recovered))
+        // From now on it is promised.
+        wal.begin_segment();
+        wal.commit().await?;
+        Ok((wal, recovered))
     }
 
     /// Adds a record to the next batch; its payload is the `parts` one after the other. Panics if
     /// they are longer than [`PAYLOAD_BYTES_MAX`](super::PAYLOAD_BYTES_MAX).
     pub fn append(&mut self, kind: u8, shard: ShardId, parts: &[&[u8]]) {
-        let stamp = Stamp {
-            epoch: self.current.header.epoch,
-            position: self.current.end_position() + self.buffer.len() as u64,
-            batch: self.durable,
-        };
+        self.begin_segment();
+        let stamp = self.stamp();
         put_record(&mut self.buffer, stamp, kind, shard, parts);
+    }
+
+    /// Appends the link if nothing is in the current segment.
+    fn begin_segment(&mut self) {
+        if self.current.end == HEADER_BYTES as u64 && self.buffer.is_empty() {
+            let stamp = self.stamp();
+            put_link(&mut self.buffer, stamp, self.current.previous_end);
+        }
+    }
+
+    /// The stamp of what is appended next.
+    fn stamp(&self) -> Stamp {
+        let offset = self.current.end + self.buffer.len() as u64;
+        assert!(offset < SEGMENT_BYTES_MAX, "a segment of {offset} bytes");
+        Stamp {
+            epoch: self.current.header.epoch,
+            position: self.segment().position(offset),
+            batch: self.durable,
+        }
     }
 
     /// Makes everything that was appended durable, by one write and one sync (and one more for each
@@ -107,7 +144,7 @@ impl Wal {
     /// process, and becomes durable with the next commit. Errors are as those of a commit.
     pub async fn write(&mut self) -> Result<(), WalError> {
         self.begin()?;
-        let result = self.write_buffer().await;
+        let result = self.write_buffer(false).await;
         self.end(result)
     }
 
@@ -116,10 +153,10 @@ impl Wal {
         if let Err(error) = self.begin() {
             return Some(Err(error));
         }
-        let result = self.current.write_now(&self.buffer);
+        let result = self.current.write_now(&mut self.buffer);
         match result {
             Some(result) => {
-                self.forget_buffer();
+                self.wrote_buffer();
                 Some(self.end(result))
             }
             None => {
@@ -129,19 +166,18 @@ impl Wal {
         }
     }
 
-    async fn write_buffer(&mut self) -> DiskResult<()> {
+    async fn write_buffer(&mut self, to_sync: bool) -> DiskResult<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let result = self.current.write(&self.buffer).await;
-        self.forget_buffer();
+        let result = self.current.write(&mut self.buffer, to_sync).await;
+        self.wrote_buffer();
         result
     }
 
     async fn write_and_sync(&mut self) -> DiskResult<()> {
-        self.write_buffer().await?;
-        let end = self.current.end_position();
-        if self.durable == end {
+        self.write_buffer(true).await?;
+        if self.durable == self.written {
             return Ok(());
         }
         while let Some((_, file)) = self.unsynced.front() {
@@ -149,13 +185,21 @@ impl Wal {
             self.unsynced.pop_front();
         }
         self.current.file.sync().await?;
-        self.durable = end;
+        self.durable = self.written;
         Ok(())
     }
 
-    fn forget_buffer(&mut self) {
+    /// Called when the buffer was written, or failed to be and nothing will be written any more.
+    fn wrote_buffer(&mut self) {
+        self.written_bytes += self.buffer.len() as u64;
+        if !self.buffer.is_empty() {
+            self.written = self.current.end_position();
+        }
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_KEPT_BYTES_MAX);
+        if self.current.end >= self.segment_bytes / READY_AT {
+            self.next.ask(self.segment().next());
+        }
     }
 
     /// The segment that is being written.
@@ -169,12 +213,12 @@ impl Wal {
         closed.map_or(self.segment(), |(oldest, _)| *oldest)
     }
 
-    /// How many bytes were ever written, headers included.
-    pub fn position(&self) -> u64 {
-        self.current.end_position()
+    /// Bytes written since the log was opened.
+    pub fn written_bytes(&self) -> u64 {
+        self.written_bytes
     }
 
-    /// Bytes of the log on the disk, without torn tails.
+    /// Bytes of the log on the disk, without what its files hold beyond its end.
     pub fn bytes(&self) -> u64 {
         let closed: u64 = self.closed.iter().map(|(_, bytes)| bytes).sum();
         closed + self.current.end
@@ -182,25 +226,24 @@ impl Wal {
 
     /// Whether the current segment has its length.
     pub fn should_rotate(&self) -> bool {
-        self.current.end >= self.segment_bytes as u64
+        self.current.end >= self.segment_bytes
     }
 
-    /// Begins a new segment. What was written without a sync stays so. Panics if there are appended
-    /// records that were not written.
+    /// Begins a new segment, unless nothing was written into the present one. What was written
+    /// without a sync stays so. Panics if there are appended records that were not written.
     pub async fn rotate(&mut self) -> Result<(), WalError> {
         self.begin()?;
         assert!(self.buffer.is_empty(), "a batch is split by a rotation");
-        let full = (self.segment(), self.current.end);
-        let header = self.current.next_header(self.durable);
-        let created = Current::create(self.disk.as_ref(), &self.dir, header).await;
-        let result = created.map(|next| {
-            let is_durable = self.durable == self.current.end_position();
-            let current = std::mem::replace(&mut self.current, next);
-            self.closed.push_back(full);
-            match is_durable {
-                // The new header is durable as well.
-                true => self.durable = self.current.end_position(),
-                false => self.unsynced.push_back((full.0, current.file)),
+        let (full, end) = (self.segment(), self.current.end);
+        if end == HEADER_BYTES as u64 {
+            return self.end(Ok(()));
+        }
+        let made = self.next.take(full.next()).await;
+        let result = made.map(|blank| {
+            let before = std::mem::replace(&mut self.current, blank.begin(end));
+            self.closed.push_back((full, end));
+            if self.durable < self.written {
+                self.unsynced.push_back((full, before.file));
             }
         });
         self.end(result)
@@ -212,12 +255,17 @@ impl Wal {
             && oldest < first_kept
         {
             self.begin()?;
-            let result = remove_files(self.disk.as_ref(), &self.dir, [oldest]).await;
+            let result = self.yard.retire(oldest).await;
             self.end(result)?;
             self.forget_before(oldest.next());
         }
         assert!(first_kept <= self.segment(), "the current segment is kept");
         Ok(())
+    }
+
+    /// What removes the segments that [`Self::forget_before`] has given up.
+    pub fn remover(&self) -> Remover {
+        self.yard.remover()
     }
 
     /// Knows nothing any more of the segments before this one: somebody else removes their files.
@@ -256,37 +304,5 @@ impl Wal {
             Err(error) => Health::Failed(error.clone()),
         };
         Ok(result?)
-    }
-}
-
-impl Header {
-    /// The header of the next segment of the same opening, when this one has `end` bytes and the
-    /// log is durable up to `durable`.
-    pub(super) fn after(&self, end: u64, durable: u64) -> Header {
-        Header {
-            sequence: self.sequence.next(),
-            epoch: self.epoch,
-            position: self.position + end,
-            previous_end: end,
-            durable,
-        }
-    }
-}
-
-/// The header of the segment that an opening begins.
-fn first_header(found: &Found) -> Header {
-    match (found.last, found.segments.last()) {
-        (Some(last), Some((_, end))) => Header {
-            epoch: last.epoch + 1,
-            // Recovery has made durable what it found.
-            ..last.after(*end, last.position + end)
-        },
-        _ => Header {
-            sequence: SegmentId(1),
-            epoch: 1,
-            position: 0,
-            previous_end: 0,
-            durable: 0,
-        },
     }
 }

@@ -27,7 +27,8 @@
 //! 5. What is drawn depends on (seed, node, number of the operation or of the loss) alone.
 //!
 //! Left out, to come as further fault kinds: bit rot, misdirected writes, failing reads, syncs of
-//! directories that fail, the content of recycled files showing through.
+//! directories that fail, the content of removed files showing through in new ones (a file that is
+//! written over keeps its old content, and torn writes show it).
 
 mod drive;
 mod handle;

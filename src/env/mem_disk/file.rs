@@ -19,9 +19,11 @@ impl MemFile {
     fn write(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
         let mut state = self.state.lock();
         state.begin_growth("write", &self.path)?;
-        let contents = state.contents(self.file);
         let from = offset as usize;
         let end = from + bytes.len();
+        let length = state.contents(self.file).data.len();
+        state.take_room(&self.path, end.saturating_sub(length) as u64)?;
+        let contents = state.contents(self.file);
         if end > contents.data.len() {
             contents.data.resize(end, 0);
         }

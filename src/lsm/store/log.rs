@@ -40,8 +40,6 @@ pub(super) struct Log {
     is_full: bool,
     /// The disk can be written without a future.
     writes_now: bool,
-    /// Where the log ended when it was opened, in bytes since its beginning.
-    opened_at: u64,
     /// The segments before this one are being removed.
     first_kept: Arc<AtomicU64>,
 }
@@ -57,7 +55,6 @@ impl Log {
     ) -> Log {
         let writes_now = matches!(wal.write_now(), Some(Ok(())));
         Log {
-            opened_at: wal.position(),
             wal,
             sync: options.sync,
             patience: Duration::from_millis(options.stall_ms_max),
@@ -76,7 +73,7 @@ impl Log {
 
     /// Bytes written since the store was opened.
     pub(super) fn bytes_written(&self) -> u64 {
-        self.wal.position() - self.opened_at
+        self.wal.written_bytes()
     }
 
     /// Whether writes can be made without waiting for anything.
@@ -91,7 +88,7 @@ impl Log {
         written
             .expect("a disk that writes at once")
             .map_err(unknown)?;
-        self.is_full = self.db.apply(writes.mutations(self.next));
+        self.is_full = self.db.apply(writes.mutations(self.next)) || self.wal.should_rotate();
         self.next += writes.count();
         Ok(())
     }
@@ -112,7 +109,8 @@ impl Log {
             _ => self.wal.commit().await,
         };
         written.map_err(unknown)?;
-        self.is_full = self.db.apply(our_mutations(&group.bytes, self.next));
+        let is_full = self.db.apply(our_mutations(&group.bytes, self.next));
+        self.is_full = is_full || self.wal.should_rotate();
         self.next += group.writes;
         Ok(())
     }

@@ -25,19 +25,20 @@ const TABLES: &str = "tables";
 /// Where the log is.
 const LOG: &str = "log";
 
-/// Segments end with their memtable, not by themselves.
-const SEGMENT_BYTES: usize = usize::MAX;
+/// Segments end with their memtable; one that is this many times as long ends its memtable.
+const SEGMENT_PER_MEMTABLE: usize = 2;
 
 /// Opens the store in `dir`.
 pub(super) async fn open(disk: Arc<dyn Disk>, dir: &str, options: StoreOptions) -> Result<Inner> {
     let (tables, log_dir) = (names::path(dir, TABLES), names::path(dir, LOG));
+    let segment_bytes = (options.engine.memtable_bytes).saturating_mul(SEGMENT_PER_MEMTABLE);
     let db = Db::open(Arc::clone(&disk), &tables, options.engine.clone()).await?;
     let noted = db.note();
     let note = Note::decode(&noted).map_err(|error| {
         let manifest = names::path(&tables, names::MANIFEST);
         LsmError::corrupt(&manifest, 0, error.what)
     })?;
-    let opened = Wal::open_from(Arc::clone(&disk), &log_dir, SEGMENT_BYTES, note.segment).await;
+    let opened = Wal::open_from(disk, &log_dir, segment_bytes, note.segment).await;
     let (wal, recovered) = opened?;
     let mut replay = Replay::new(&db, &log_dir, note);
     for placed in recovered.records {
@@ -46,7 +47,7 @@ pub(super) async fn open(disk: Arc<dyn Disk>, dir: &str, options: StoreOptions) 
     let next = replay.next;
     let mut tasks = Tasks::default();
     let first_kept = Arc::new(AtomicU64::new(wal.first_segment().0));
-    let removal = segments::run(disk, log_dir, db.durable_note(), Arc::clone(&first_kept));
+    let removal = segments::run(wal.remover(), db.durable_note(), Arc::clone(&first_kept));
     tasks.spawn(removal);
     let log = Log::new(wal, db.clone(), &options, next, first_kept);
     Ok(Inner {

@@ -9,16 +9,15 @@ use bytes::Bytes;
 
 use super::note::Note;
 use crate::{
-    env::{Disk, task::watch},
-    wal::{SegmentId, remove_segments},
+    env::task::watch,
+    wal::{Remover, SegmentId},
 };
 
 /// Removes segments from `first_kept` on, and raises it, whenever a note becomes durable. Beside
 /// the writers: to remove a large file takes a while. What cannot be removed is removed by the next
 /// opening.
 pub(super) async fn run(
-    disk: Arc<dyn Disk>,
-    dir: String,
+    remover: Remover,
     mut notes: watch::Receiver<Bytes>,
     first_kept: Arc<AtomicU64>,
 ) {
@@ -26,7 +25,7 @@ pub(super) async fn run(
         let note = Note::decode(&notes.borrow_and_update());
         let kept = note.expect("the notes are our own").segment;
         let oldest = SegmentId(first_kept.fetch_max(kept.0, Ordering::Relaxed));
-        if let Err(error) = remove_segments(disk.as_ref(), &dir, oldest, kept).await {
+        if let Err(error) = remover.remove(oldest, kept).await {
             tracing::warn!(%error, "a segment of the log stays until the next start");
         }
     }

@@ -166,6 +166,9 @@ mod tests {
             "an older term"
         );
         assert!(tail.compact(base(1, 4)).is_err() && tail.compact(base(1, 6)).is_err());
-        assert!(tail.compact(base(1, 5)).is_err(), "the base is of another term");
+        assert!(
+            tail.compact(base(1, 5)).is_err(),
+            "the base is of another term"
+        );
     }
 }

@@ -2,13 +2,16 @@
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{super::record::Header, *};
+use super::{
+    super::record::{HEADER_BYTES, Header, RECORDS_BEGIN},
+    *,
+};
 
 /// The smallest unit that a disk writes as a whole.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 
 /// A file with this content, durably.
-async fn put(disk: &MemDisk, path: &str, bytes: &[u8]) {
+pub(super) async fn put(disk: &MemDisk, path: &str, bytes: &[u8]) {
     disk.create_dir("a/log").await.unwrap();
     let file = match disk.open(path).await {
         Ok(file) => file,
@@ -31,7 +34,7 @@ async fn small_log() -> (MemDisk, Vec<(String, usize)>) {
             batch(&mut wal, &payloads.each_ref().map(String::as_str))
                 .await
                 .unwrap();
-            ends.push((path(segment), disk.contents(&path(segment)).len()));
+            ends.push((path(segment), end_of(&disk, &path(segment))));
         }
         if segment == 1 {
             wal.rotate().await.unwrap();
@@ -68,6 +71,9 @@ fn a_flip_before_the_last_batch_is_corruption() {
                         assert!(at == file && (8..12).contains(&offset), "{at} {offset}");
                     }
                     Err(other) => panic!("{other}"),
+                    Ok((_, found)) if offset >= ends[segment as usize * 3 - 1].1 => {
+                        assert_eq!(found, all, "{offset} is behind the end");
+                    }
                     Ok((_, found)) => {
                         let last = file == *last_file && offset >= last_batch;
                         assert!(last, "{file} {offset} passed for a torn tail");
@@ -82,20 +88,27 @@ fn a_flip_before_the_last_batch_is_corruption() {
 #[test]
 fn a_cut_of_the_last_segment_is_a_torn_tail_and_of_another_one_corruption() {
     block_on(async {
-        let (pristine, _) = small_log().await;
+        let (pristine, ends) = small_log().await;
         let all = all().await;
         for segment in [1, 2] {
-            for length in 0..pristine.contents(&path(segment)).len() {
+            let whole = pristine.contents(&path(segment)).len();
+            let end = ends[segment as usize * 3 - 1].1;
+            for length in (0..end + 50).chain([whole]) {
                 let disk = pristine.restart();
                 disk.truncate_file(&path(segment), length);
                 let result = open(&disk).await;
-                if segment == 1 {
+                let is_whole = length >= end;
+                if length < HEADER_BYTES || (segment == 1 && !is_whole) {
                     assert!(matches!(result, Err(WalError::Corrupt { .. })), "{length}");
                     continue;
                 }
                 let (_, found) = result.unwrap();
-                let whole = length.saturating_sub(64) / 48;
-                assert_eq!(found, all[..6 + whole], "{length}");
+                let whole = if segment == 1 {
+                    6
+                } else {
+                    length.saturating_sub(RECORDS_BEGIN) / 48
+                };
+                assert_eq!(found, all[..6 + whole.min(6)], "{length}");
                 let (_, again) = open(&disk).await.unwrap();
                 assert_eq!(again, found, "{length}");
             }
@@ -109,11 +122,12 @@ async fn unsynced_batch(sectors: usize) -> (MemDisk, Vec<u8>) {
     let (mut wal, _) = open(&disk).await.unwrap();
     batch(&mut wal, &["first", "second"]).await.unwrap();
     batch(&mut wal, &["third"]).await.unwrap();
-    let durable = disk.contents(&path(1)).len();
+    let durable = end_of(&disk, &path(1));
     let payloads: Vec<String> = (0..sectors * 3).map(|i| format!("{i:0>120}")).collect();
     let payloads: Vec<&str> = payloads.iter().map(String::as_str).collect();
     batch(&mut wal, &payloads).await.unwrap();
-    let batch = disk.contents(&path(1)).split_off(durable);
+    let end = end_of(&disk, &path(1));
+    let batch = disk.contents(&path(1))[durable..end].to_vec();
     disk.truncate_file(&path(1), durable);
     (disk, batch)
 }
@@ -160,17 +174,40 @@ fn an_unsynced_batch_may_lose_any_of_its_sectors() {
 }
 
 #[test]
-fn a_creation_that_never_finished_is_begun_again() {
+fn a_spare_counts_nothing_whatever_is_in_it() {
     block_on(async {
-        for length in 0..64 {
+        let spare = |number: u64| format!("a/log/{number:016x}.spare");
+        for length in [0, 1, 31, 32, 100] {
             for junk in [0, 0xff] {
                 let (disk, _) = small_log().await;
-                put(&disk, &path(3), &vec![junk; length]).await;
+                put(&disk, &spare(3), &vec![junk; length]).await;
+                let old = disk.contents(&path(1));
+                put(&disk, &spare(1), &old).await;
                 let (wal, found) = open(&disk).await.unwrap();
                 assert_eq!((found.len(), wal.segment()), (12, SegmentId(3)));
                 let (wal, found) = open(&disk.restart()).await.unwrap();
                 assert_eq!((found.len(), wal.segment()), (12, SegmentId(4)));
+                let names = disk.list("a/log").await.unwrap();
+                assert!(names.iter().all(|name| name.ends_with(".wal")), "{names:?}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_segment_that_was_made_ready_and_not_begun_is_made_anew() {
+    block_on(async {
+        for junk in [&[][..], &[0; 500], &[0xff; 500]] {
+            let (disk, _) = small_log().await;
+            let ready = Header {
+                sequence: SegmentId(3),
+                epoch: 9,
+            };
+            put(&disk, &path(3), &[&ready.encode()[..], junk].concat()).await;
+            let (wal, found) = open(&disk).await.unwrap();
+            assert_eq!((found.len(), wal.segment()), (12, SegmentId(3)));
+            let header = Header::decode(&disk.contents(&path(3))).unwrap();
+            assert_eq!(header.epoch, 10, "never an epoch that a file has seen");
         }
     });
 }
@@ -181,25 +218,25 @@ fn bytes_of_another_epoch_or_place_are_not_records() {
         let disk = MemDisk::new();
         let (mut wal, _) = open(&disk).await.unwrap();
         batch(&mut wal, &["old"]).await.unwrap();
-        let old = disk.contents(&path(1)).split_off(64);
-        // A second opening of an empty log: the same sequence and positions, but a later epoch.
-        let header = Header {
-            sequence: SegmentId(1),
-            epoch: 2,
-            position: 0,
-            previous_end: 0,
-            durable: 0,
+        let old = disk.contents(&path(1))[HEADER_BYTES..].to_vec();
+        let header = |sequence, epoch| Header {
+            sequence: SegmentId(sequence),
+            epoch,
         };
-        put(&disk, &path(1), &[&header.encode()[..], &old].concat()).await;
-        assert!(open(&disk).await.unwrap().1.is_empty(), "of another epoch");
-        let header = Header { epoch: 1, ..header };
+        for (segment, epoch, place) in [(1, 2, "epoch"), (2, 1, "segment")] {
+            let disk = MemDisk::new();
+            let bytes = [&header(segment, epoch).encode()[..], &old].concat();
+            put(&disk, &path(segment), &bytes).await;
+            assert!(
+                open(&disk).await.unwrap().1.is_empty(),
+                "of another {place}"
+            );
+        }
         let disk = MemDisk::new();
-        put(
-            &disk,
-            &path(1),
-            &[&header.encode()[..], &old, &old].concat(),
-        )
-        .await;
+        let old = &old[..RECORDS_BEGIN - HEADER_BYTES + 48];
+        let record = &old[RECORDS_BEGIN - HEADER_BYTES..];
+        let bytes = [&header(1, 1).encode()[..], old, record].concat();
+        put(&disk, &path(1), &bytes).await;
         assert_eq!(open(&disk).await.unwrap().1, ["old"], "of another place");
     });
 }
@@ -255,28 +292,38 @@ fn segments_that_do_not_belong_together_are_corruption() {
         put(&disk, &path(2), &other.contents(&path(1))).await;
         let error = open(&disk).await.err().unwrap().to_string();
         assert!(error.contains("sequence"), "{error}");
-        let header = Header {
+        let older = Header {
             sequence: SegmentId(2),
-            epoch: 1,
-            position: 1_000,
-            previous_end: 64,
-            durable: 0,
+            epoch: 0,
         };
-        put(&disk, &path(2), &header.encode()).await;
+        put(&disk, &path(2), &older.encode()).await;
         let error = open(&disk).await.err().unwrap().to_string();
-        assert!(error.contains("continue"), "{error}");
+        assert!(error.contains("older"), "{error}");
     });
 }
 
 #[test]
-fn a_first_segment_without_header_is_only_new_if_it_is_the_first_of_all() {
+fn a_segment_without_a_header_is_damaged() {
     block_on(async {
-        let disk = MemDisk::new();
-        put(&disk, &path(1), b"").await;
-        assert_eq!(open(&disk).await.unwrap().0.segment(), SegmentId(1));
-        let disk = MemDisk::new();
-        put(&disk, &path(2), b"").await;
-        assert!(matches!(open(&disk).await, Err(WalError::Corrupt { .. })));
+        for segment in [1, 2] {
+            let disk = MemDisk::new();
+            put(&disk, &path(segment), b"").await;
+            assert!(matches!(open(&disk).await, Err(WalError::Corrupt { .. })));
+        }
+    });
+}
+
+#[test]
+fn a_damaged_link_is_what_is_named() {
+    block_on(async {
+        let (disk, _) = small_log().await;
+        disk.flip_bit(&path(2), HEADER_BYTES + 3);
+        match open(&disk).await.err() {
+            Some(WalError::Corrupt { file, offset, .. }) => {
+                assert_eq!((file, offset), (path(2), HEADER_BYTES as u64));
+            }
+            other => panic!("{other:?}"),
+        }
     });
 }
 
@@ -284,13 +331,11 @@ proptest! {
     #[test]
     fn any_bytes_open_or_fail_cleanly(
         bytes in vec(any::<u8>(), 0..300),
-        numbers: [u64; 5],
+        epoch: u64,
         whole: bool,
     ) {
         block_on(async {
-            let [_, epoch, position, previous_end, durable] = numbers;
-            let header =
-                Header { sequence: SegmentId(1), epoch, position, previous_end, durable };
+            let header = Header { sequence: SegmentId(1), epoch };
             let head = if whole { &header.encode()[..] } else { &[] };
             let disk = MemDisk::new();
             put(&disk, &path(1), &[head, &bytes].concat()).await;
@@ -329,7 +374,7 @@ fn what_an_opening_has_found_is_promised_from_then_on() {
             batch(&mut wal, &[payload]).await.unwrap();
         }
         drop(open(&disk).await.unwrap());
-        let last = disk.contents(&path(1)).len() - 1;
+        let last = end_of(&disk, &path(1)) - 1;
         for offset in [last - 40, last] {
             let disk = disk.restart();
             disk.flip_bit(&path(1), offset);

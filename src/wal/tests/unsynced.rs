@@ -1,6 +1,6 @@
 //! Batches that were written without a sync.
 
-use super::*;
+use super::{super::record::RECORDS_BEGIN, *};
 
 /// Hands a batch to the operating system, in one of the two ways.
 async fn write(wal: &mut Wal, payload: &str, now: bool) -> Result<(), WalError> {
@@ -57,8 +57,8 @@ fn a_tail_may_be_torn_over_several_segments_unless_it_was_durable() {
             let (pristine, mut wal) = three_segments(sync_at_the_end).await;
             // What bears witness to a sync is the next write.
             write(&mut wal, "witness", true).await.unwrap();
-            let whole = pristine.contents(&path(2)).len();
-            for length in 64..whole {
+            let whole = end_of(&pristine, &path(2));
+            for length in RECORDS_BEGIN..whole {
                 let disk = pristine.restart_keeping_unsynced();
                 disk.truncate_file(&path(2), length);
                 let opened = open(&disk).await;
@@ -68,7 +68,11 @@ fn a_tail_may_be_torn_over_several_segments_unless_it_was_durable() {
                     continue;
                 }
                 let (mut wal, found) = opened.unwrap();
-                assert_eq!(found, all()[..3 + (length - 64) / 48], "{length}");
+                assert_eq!(
+                    found,
+                    all()[..3 + (length - RECORDS_BEGIN) / 48],
+                    "{length}"
+                );
                 assert_eq!(wal.segment(), SegmentId(3));
                 batch(&mut wal, &["after"]).await.unwrap();
                 let (_, again) = open(&disk.restart()).await.unwrap();
@@ -137,7 +141,7 @@ fn a_crash_while_a_torn_tail_is_removed_leaves_no_gap() {
         for operations in 0.. {
             let (disk, _) = three_segments(false).await;
             let disk = disk.restart_keeping_unsynced();
-            disk.truncate_file(&path(1), 70);
+            disk.truncate_file(&path(1), RECORDS_BEGIN + 10);
             disk.stop_after(operations);
             let done = open(&disk).await.is_ok();
             for disk in [disk.restart_keeping_unsynced(), disk.restart()] {

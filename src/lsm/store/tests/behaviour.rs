@@ -157,15 +157,26 @@ fn nothing_is_written_after_closing_nor_beyond_the_limits() {
 fn a_long_log_is_replayed_into_several_memtables() {
     block_on(async {
         let disk = MemDisk::new();
-        let store = open(&disk, SyncMode::None).await.unwrap();
+        let engine = Options {
+            memtable_bytes: 1 << 20,
+            ..Options::test_min()
+        };
+        let options = StoreOptions {
+            sync: SyncMode::None,
+            engine,
+            ..StoreOptions::default()
+        };
         let mut count = 0_u64;
-        while store.stats().engine.frozen < 2 {
-            count += 1;
-            store.put(&count.to_be_bytes(), &[7; 60]).await.unwrap();
+        for _ in 0..3 {
+            let opened = Store::open(Arc::new(disk.clone()), "db", options.clone()).await;
+            let store = opened.unwrap();
+            for _ in 0..200 {
+                count += 1;
+                store.put(&count.to_be_bytes(), &[7; 60]).await.unwrap();
+            }
         }
-        drop(store);
-        let disk = disk.restart_keeping_unsynced();
         assert_eq!(segments(&disk).await.len(), 3);
+        // The memtables are smaller now.
         let replayed = open(&disk, SyncMode::None).await.unwrap();
         let engine = replayed.stats().engine;
         assert_eq!(engine.frozen + engine.num_sstables, 2);

@@ -7,15 +7,20 @@ use crate::{
     wal::{Wal, WalError},
 };
 
+/// Bytes of the header of a segment.
+const HEADER: usize = 32;
+
+/// Where the records of a store begin in a segment: behind the header and the link.
+const RECORDS: usize = HEADER + 48;
+
 /// A store with ten synced writes that were never flushed, and where each ends in the segment.
 async fn ten_writes() -> (MemDisk, Vec<usize>) {
     let disk = MemDisk::new();
     let store = open(&disk, SyncMode::EachWrite).await.unwrap();
-    let path = segment(&disk).await;
     let mut ends = Vec::new();
     for key in 0..10_u8 {
         store.put(&[key], &[key; 30]).await.unwrap();
-        ends.push(disk.contents(&path).len());
+        ends.push(HEADER + store.stats().log_bytes as usize);
     }
     (disk, ends)
 }
@@ -45,7 +50,7 @@ fn damage_in_the_middle_is_reported_with_its_place() {
     block_on(async {
         let (pristine, ends) = ten_writes().await;
         let path = segment(&pristine).await;
-        for offset in 64..ends[8] {
+        for offset in RECORDS..ends[8] {
             let disk = pristine.restart();
             disk.flip_bit(&path, offset);
             let error = open(&disk, SyncMode::EachWrite).await.err();
@@ -56,7 +61,7 @@ fn damage_in_the_middle_is_reported_with_its_place() {
                 panic!("{offset}: {error:?}")
             };
             let begins = ends.iter().rev().find(|end| **end <= offset);
-            let begins = begins.copied().unwrap_or(64);
+            let begins = begins.copied().unwrap_or(RECORDS);
             assert_eq!((file, at as usize), (path.clone(), begins), "{offset}");
         }
     });
@@ -81,7 +86,7 @@ fn a_log_of_somebody_else_is_refused() {
             let error = open(&disk.restart(), SyncMode::Group).await.err();
             let error = error.expect("a record that is none").to_string();
             assert!(
-                error.contains("db/log/") && error.contains("byte 64"),
+                error.contains("db/log/") && error.contains("byte 80"),
                 "{error}"
             );
         }

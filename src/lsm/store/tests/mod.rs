@@ -45,5 +45,7 @@ async fn all(store: &Store) -> Model {
 /// The names of the log's segments.
 async fn segments(disk: &MemDisk) -> Vec<String> {
     use crate::env::Disk;
-    disk.list("db/log").await.expect("a log")
+    let mut names = disk.list("db/log").await.expect("a log");
+    names.retain(|name| name.ends_with(".wal"));
+    names
 }
