@@ -28,7 +28,8 @@
 //! 1. [`raft`] never awaits, never reads a clock, a disk or a random source, and knows no protobuf.
 //! 2. The world is reached through [`mod@env`] alone.
 //! 3. Bytes get meaning in few places, each of which draws them: [`codec`], `wal/record`, the blocks,
-//!    tables and manifest of `lsm/`, `machine/command`, `rpc/convert`, `node/identity`, `node/fate`.
+//!    tables and manifest of `lsm/`, `machine/command`, `machine/members`, `rpc/convert`, `node/identity`,
+//!    `node/fate`, `node/order`.
 //! 4. Whatever can be lost or reordered between nodes goes through one trait, [`env::Transport`].
 //!
 //! # The way of a PUT
@@ -72,6 +73,9 @@
 //! * *ready*: all that a replica wants done, in one value; *ticket*: the promise to tell when the
 //!   persisting is.
 //! * *snapshot*: the state machine at one position, in place of the log up to there.
+//! * *member*: a node that takes part, as *voter* or as *learner*, which receives everything and is not
+//!   counted. *founder*: a member of the first hour. *roster*: the members with names and addresses.
+//! * *order*: what an operator asks of the leader about members and leadership.
 //! * *shard*: one Raft group with its own state machine. There is one so far; every message names it.
 //!
 //! Of the store:

@@ -149,6 +149,7 @@ impl Cluster {
         let settings = Settings {
             cluster: 7,
             node: id,
+            name: id.to_string(),
             founders: Members::nameless(self.disks.keys().copied()),
             limits: self.limits.clone(),
         };

@@ -87,6 +87,15 @@ impl Client {
         result
     }
 
+    /// Has an order carried out by `send`, at most once.
+    pub(super) async fn order<T, F, Fut>(&mut self, send: F) -> Result<T, ClientError>
+    where
+        F: Fn(Channel, Stamp) -> Fut,
+        Fut: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.call(None, false, send).await
+    }
+
     async fn call<T, F, Fut>(
         &mut self,
         identity: Option<RequestId>,

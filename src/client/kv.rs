@@ -8,9 +8,8 @@ use crate::{
     rpc::etcd::MIN_REVISION,
     rpc::proto::{
         etcdserverpb::{
-            Compare, DeleteRangeRequest, MemberListRequest, MemberListResponse, PutRequest,
-            RangeRequest, RequestOp, ResponseHeader, StatusRequest, StatusResponse, TxnRequest,
-            cluster_client::ClusterClient,
+            Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, ResponseHeader,
+            StatusRequest, StatusResponse, TxnRequest,
             compare::{CompareResult, CompareTarget, TargetUnion},
             kv_client::KvClient,
             maintenance_client::MaintenanceClient,
@@ -203,15 +202,6 @@ impl Client {
             count: answer.count.unsigned_abs(),
             revision: revision(answer.header),
         })
-    }
-
-    /// Lists the members of the cluster.
-    pub async fn members(&mut self) -> Result<MemberListResponse, ClientError> {
-        let send = |channel, stamp: Stamp| {
-            let request = stamp.on(MemberListRequest::default());
-            async move { ClusterClient::new(channel).member_list(request).await }
-        };
-        self.read(send).await
     }
 }
 

@@ -31,6 +31,7 @@
 //! * Finding the leader: every node forwards.
 
 mod call;
+mod cluster;
 mod connections;
 mod error;
 mod kv;

@@ -2,9 +2,10 @@
 //!
 //! A configuration is of three kinds, and the kinds are kept apart:
 //!
-//! * what all nodes must agree on: the cluster's name and who its voters are. A digest of it
+//! * what all founders of a cluster must agree on: its name and who they are. A digest of it
 //!   travels in the handshake between peers ([`Config::agreement`]), so that a node with another
-//!   idea of the cluster is refused instead of counted in a quorum it does not belong to;
+//!   idea of the cluster is refused instead of counted in a quorum it does not belong to. It is asked
+//!   at the birth of the cluster alone: from then on the members are in its log;
 //! * what may differ between nodes: addresses, directories, the log filter, and [`Limits`];
 //! * everything else, which is a constant beside the code that it steers.
 //!
@@ -26,4 +27,6 @@ mod server;
 mod tests;
 
 pub use limits::Limits;
-pub use server::{Config, ConfigError, Listen, Member};
+pub use server::{
+    ADDRESS_BYTES_MAX, Advertise, Config, ConfigError, Listen, Member, NAME_BYTES_MAX,
+};

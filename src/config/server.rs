@@ -13,7 +13,13 @@ use crate::{rng::Rng, types::NodeId};
 /// more members make a cluster slower and hardly safer.
 const MEMBERS_MAX: usize = 7;
 
-/// The fields that have no default, and how to give them.
+/// The longest name of a member, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// The longest address, in bytes: a domain name and a port.
+pub const ADDRESS_BYTES_MAX: usize = 260;
+
+/// The fields that have no default unless the node joins, and how to give them.
 const INDISPENSABLE: [(&str, &str); 2] = [
     (
         "node",
@@ -34,8 +40,20 @@ pub struct Config {
     /// The cluster's name; nodes of clusters with different names refuse each other.
     #[serde(default = "default_cluster")]
     pub cluster: String,
-    /// This node's number, one of the members'.
+    /// Which of the founders this node is; left out (0) by one that joins, whom the cluster gives a
+    /// number. In a data directory stands a number as well, and that one counts.
+    #[serde(default = "nobody")]
     pub node: NodeId,
+    /// What this node is called, for good; what its entry in `members` says if left out.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where others reach this node; what its entry in `members` says if left out.
+    #[serde(default)]
+    pub advertise: Option<Advertise>,
+    /// gRPC addresses of members of a cluster that is there, `host:port`. If this node's data
+    /// directory is empty it asks them to be added, instead of founding a cluster.
+    #[serde(default)]
+    pub join: Vec<String>,
     /// Where everything that must survive is kept; one directory per node.
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
@@ -45,7 +63,8 @@ pub struct Config {
     /// Where this node listens, if not where the others reach it.
     #[serde(default)]
     pub listen: Listen,
-    /// All voters, this node included.
+    /// Who founds the cluster, all of them voters. Once it stands its own list of members counts.
+    #[serde(default)]
     pub members: Vec<Member>,
     /// Sizes and times.
     #[serde(default)]
@@ -61,6 +80,18 @@ pub struct Member {
     /// What humans call it; `node-<id>` if left out.
     #[serde(default)]
     pub name: String,
+    /// `host:port` for the other members.
+    pub peer: String,
+    /// `host:port` for gRPC clients.
+    pub grpc: String,
+    /// `host:port` for HTTP clients.
+    pub http: String,
+}
+
+/// Where a node is reached that is not among the founders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Advertise {
     /// `host:port` for the other members.
     pub peer: String,
     /// `host:port` for gRPC clients.
@@ -118,8 +149,9 @@ impl Config {
         for (path, value) in settings {
             set(&mut table, &path, value)?;
         }
+        let joins = table.contains_key("join");
         for (field, remedy) in INDISPENSABLE {
-            if !table.contains_key(field) {
+            if !joins && !table.contains_key(field) {
                 return Err(ConfigError::new(field, "(nothing)", "is missing", remedy));
             }
         }
@@ -150,6 +182,7 @@ impl Config {
             ));
         }
         self.check_members()?;
+        self.check_own()?;
         self.check_listen()?;
         self.limits.check()
     }
@@ -170,12 +203,24 @@ impl Config {
         ids.into_iter().collect()
     }
 
-    /// This node's entry among the members.
-    pub fn member(&self) -> &Member {
-        self.members
-            .iter()
-            .find(|member| member.id == self.node)
-            .expect("a checked configuration lists its own node")
+    /// What this node is and says of itself: its entry among the founders, under the name and the
+    /// addresses that were given beside. The number is 0 if it is not one of them.
+    pub fn member(&self) -> Member {
+        let entry = self.members.iter().find(|member| member.id == self.node);
+        let mut own = entry.cloned().unwrap_or_else(|| Member {
+            id: nobody(),
+            name: String::new(),
+            peer: String::new(),
+            grpc: String::new(),
+            http: String::new(),
+        });
+        if let Some(name) = &self.name {
+            own.name.clone_from(name);
+        }
+        if let Some(Advertise { peer, grpc, http }) = &self.advertise {
+            (own.peer, own.grpc, own.http) = (peer.clone(), grpc.clone(), http.clone());
+        }
+        own
     }
 
     /// Where to listen for the other members.
@@ -203,7 +248,8 @@ impl Config {
 
     fn check_members(&self) -> Result<(), ConfigError> {
         let count = self.members.len();
-        if !(1..=MEMBERS_MAX).contains(&count) {
+        let least = usize::from(self.join.is_empty());
+        if !(least..=MEMBERS_MAX).contains(&count) {
             let remedy = format!("list 1 to {MEMBERS_MAX} members, this node among them");
             return Err(ConfigError::new(
                 "members",
@@ -212,7 +258,7 @@ impl Config {
                 &remedy,
             ));
         }
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut names) = (BTreeSet::new(), BTreeSet::new());
         for (at, member) in self.members.iter().enumerate() {
             let field = format!("members[{at}].id");
             if member.id.0 == 0 {
@@ -227,11 +273,23 @@ impl Config {
                     remedy,
                 ));
             }
+            let field = format!("members[{at}].name");
+            check_name(&field, &member.name)?;
+            if !names.insert(&member.name) {
+                let remedy = "give every member a name of its own";
+                return Err(ConfigError::new(
+                    &field,
+                    format!("{:?}", member.name),
+                    "is taken twice",
+                    remedy,
+                ));
+            }
             check_address(&format!("members[{at}].peer"), &member.peer)?;
             check_address(&format!("members[{at}].grpc"), &member.grpc)?;
             check_address(&format!("members[{at}].http"), &member.http)?;
         }
-        if !seen.contains(&self.node) {
+        let is_told = !self.join.is_empty() && self.node == nobody();
+        if !seen.contains(&self.node) && !is_told {
             let ids: Vec<u64> = seen.iter().map(|id| id.0).collect();
             let remedy = format!("choose one of {ids:?}, or add this node to members");
             return Err(ConfigError::new(
@@ -242,6 +300,31 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    /// Whether this node knows what it is called and where it is reached.
+    fn check_own(&self) -> Result<(), ConfigError> {
+        for (at, address) in self.join.iter().enumerate() {
+            check_address(&format!("join[{at}]"), address)?;
+        }
+        let own = self.member();
+        if own.name.is_empty() {
+            let remedy = "say what this node is called: --name NAME";
+            return Err(ConfigError::new("name", "(nothing)", "is missing", remedy));
+        }
+        if own.peer.is_empty() {
+            let remedy = "say where others reach this node: --advertise PEER,GRPC,HTTP";
+            return Err(ConfigError::new(
+                "advertise",
+                "(nothing)",
+                "is missing",
+                remedy,
+            ));
+        }
+        check_name("name", &own.name)?;
+        check_address("advertise.peer", &own.peer)?;
+        check_address("advertise.grpc", &own.grpc)?;
+        check_address("advertise.http", &own.http)
     }
 
     fn check_listen(&self) -> Result<(), ConfigError> {
@@ -256,6 +339,10 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn nobody() -> NodeId {
+    NodeId(0)
 }
 
 fn default_cluster() -> String {
@@ -313,10 +400,23 @@ fn split_address(address: &str) -> Option<(&str, u16)> {
     Some((host, port.parse().ok()?))
 }
 
+fn check_name(field: &str, name: &str) -> Result<(), ConfigError> {
+    if name.len() <= NAME_BYTES_MAX {
+        return Ok(());
+    }
+    let remedy = format!("write at most {NAME_BYTES_MAX} bytes");
+    Err(ConfigError::new(
+        field,
+        format!("{name:?}"),
+        "is too long",
+        &remedy,
+    ))
+}
+
 fn check_address(field: &str, address: &str) -> Result<(), ConfigError> {
     match split_address(address) {
-        Some(_) => Ok(()),
-        None => Err(ConfigError::new(
+        Some(_) if address.len() <= ADDRESS_BYTES_MAX => Ok(()),
+        _ => Err(ConfigError::new(
             field,
             format!("{address:?}"),
             "is not an address",

@@ -19,9 +19,9 @@ use bytes::Bytes;
 use crate::{
     config::Limits,
     env::{Clock, task::timeout},
-    machine::{Command, Page, Query, QueryError, Reader, Reply, Txn},
-    node::{Behind, Fate, Host, RequestError, Roster, Status},
-    types::{RequestId, Revision, ShardId, Term},
+    machine::{Command, Members, Page, Query, QueryError, Reader, Reply, Txn},
+    node::{Behind, Fate, Host, Order, RequestError, Roster, Status},
+    types::{Index, NodeId, RequestId, Revision, ShardId, Term},
 };
 
 /// The shard of every key, for now.
@@ -106,6 +106,9 @@ impl Gateway {
                     });
                 }
                 Ok(Fate::NotDone(why)) => RequestError::Unavailable(why),
+                Ok(Fate::Refused(_) | Fate::Begun(_)) => {
+                    return Err(RequestError::Unknown("the answer to an order".into()));
+                }
                 Ok(Fate::Unknown(why)) => {
                     doubt = Some(why.clone());
                     RequestError::Unknown(why)
@@ -148,6 +151,60 @@ impl Gateway {
         })
     }
 
+    /// Has an order carried out, at most once, and answers who belongs to the cluster after it.
+    /// Waits no longer than `patience`, for other changes to end as well.
+    pub async fn order(&self, order: &Order, patience: Duration) -> Result<Roster, RequestError> {
+        let deadline = self.deadline(patience);
+        loop {
+            let why = match self.ordered(order, deadline).await? {
+                Fate::Done { at, .. } => return self.listed(at.index, deadline).await,
+                Fate::Begun(node) => {
+                    self.led_by(node, deadline).await?;
+                    return self.listed(0, deadline).await;
+                }
+                Fate::Refused(refused) => return Err(refused.into()),
+                Fate::Unknown(why) => return Err(RequestError::Unknown(why)),
+                Fate::NotDone(why) => why,
+            };
+            if !self.pause(deadline).await {
+                return Err(RequestError::Unavailable(why));
+            }
+        }
+    }
+
+    /// Who belongs to the cluster as of the entry at `index` or a later one, once it is applied here.
+    async fn listed(&self, index: Index, deadline: u64) -> Result<Roster, RequestError> {
+        let mut roster = self.host.roster(SHARD)?;
+        let listed = roster.wait_for(|roster| roster.since >= index);
+        match timeout(self.left(deadline), listed).await {
+            Ok(Ok(roster)) => Ok(roster.clone()),
+            _ => Err(RequestError::Unknown(
+                "it was carried out, but this node does not see it yet".into(),
+            )),
+        }
+    }
+
+    async fn ordered(&self, order: &Order, deadline: u64) -> Result<Fate, RequestError> {
+        let left = self.left(deadline);
+        let expires_us = deadline.saturating_sub(self.margin().as_micros() as u64);
+        let asked = self.host.order(SHARD, order, expires_us);
+        timeout(left, asked).await.unwrap_or_else(|_| {
+            let why = "no answer within the deadline";
+            Err(RequestError::Unknown(why.into()))
+        })
+    }
+
+    /// Waits until this node follows `node`, or is it.
+    async fn led_by(&self, node: NodeId, deadline: u64) -> Result<(), RequestError> {
+        while self.host.leader(SHARD) != Some(node) {
+            if !self.pause(deadline).await {
+                let why = format!("{node} was to lead, and does not in time");
+                return Err(RequestError::Unknown(why));
+            }
+        }
+        Ok(())
+    }
+
     /// Who belongs to the cluster. Waits no longer than `patience`.
     pub async fn roster(
         &self,
@@ -158,6 +215,15 @@ impl Gateway {
             self.fresh(self.deadline(patience)).await?;
         }
         Ok(self.host.roster(SHARD)?.borrow().clone())
+    }
+
+    /// The members as this node knows them, however old.
+    pub fn members(&self) -> Members {
+        let roster = self.host.roster(SHARD);
+        roster.map_or_else(
+            |_| Members::default(),
+            |roster| roster.borrow().members.clone(),
+        )
     }
 
     /// How the node stands.

@@ -126,6 +126,10 @@ impl Machine {
             self.state.advance(at, data, &[]);
             return Ok(Ok(self.nothing_done()));
         }
+        if let Some(members) = Members::of_command(data) {
+            let members = members.map_err(|error| MachineError::Command { at, error })?;
+            return Ok(Ok(self.relist(at, data, members)));
+        }
         let command =
             Command::decode(data.clone()).map_err(|error| MachineError::Command { at, error })?;
         let admission = command
@@ -155,15 +159,22 @@ impl Machine {
         new: &NewMembership,
     ) -> Result<Reply, MachineError> {
         self.state.assert_next(at);
-        let mut members = match new.context.is_empty() {
+        let members = match new.context.is_empty() {
             true => self.state.members.clone(),
             false => Members::decode(new.context.clone())
                 .map_err(|error| MachineError::Command { at, error })?,
         };
-        members.retain(|id| new.membership.contains(id));
-        self.state.advance(at, &new.context, &members.encode());
-        (self.state.membership, self.state.members) = (new.membership.clone(), members);
-        Ok(self.nothing_done())
+        self.state.membership = new.membership.clone();
+        Ok(self.relist(at, &new.context, members))
+    }
+
+    /// Replaces the list of members; who takes no part does not stand in it.
+    fn relist(&mut self, at: LogPosition, data: &Bytes, mut members: Members) -> Reply {
+        let membership = &self.state.membership;
+        members.retain(|id| membership.contains(id));
+        self.state.advance(at, data, &members.encode());
+        self.state.members = members;
+        self.nothing_done()
     }
 
     /// To be called between entries: begins a flush if the memtable is full. Waits while too many

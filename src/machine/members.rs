@@ -11,6 +11,8 @@
 //! member    id varint | name bytes | peer bytes | grpc bytes | http bytes | started u8 (0 or 1)
 //! ```
 //!
+//! A list alone is a command of the log as well, for a new name or address: the byte 2, then the list.
+//!
 //! An id is never given twice: ids only count up, and the highest that was ever given stays in the
 //! list when its member goes. Whoever has an id up to that one and does not stand in the list was
 //! removed, for good.
@@ -22,21 +24,18 @@ use serde::Serialize;
 
 use crate::{
     codec::{DecodeError, Decoder, put_bytes, put_varint},
-    config,
+    config::{self, ADDRESS_BYTES_MAX, NAME_BYTES_MAX},
     types::NodeId,
 };
 
 /// The most members that a list holds: the voters of both sides of a change, and learners.
 pub const MEMBERS_MAX: usize = 16;
 
-/// The longest name, in bytes.
-pub const NAME_BYTES_MAX: usize = 128;
-
-/// The longest address, in bytes: a domain name and a port.
-pub const ADDRESS_BYTES_MAX: usize = 260;
-
 /// The highest id there can be: as far as a configuration file can count.
 const ID_MAX: u64 = i64::MAX as u64;
+
+/// What a command that is a list begins with: the format of all others is 1.
+const COMMAND: u8 = 2;
 
 /// The format that is written, and the only one that is read.
 const FORMAT: u8 = 1;
@@ -214,6 +213,21 @@ impl Members {
     /// Takes out all members but those that `stays` says yes of.
     pub fn retain(&mut self, stays: impl Fn(NodeId) -> bool) {
         self.by_id.retain(|id, _| stays(*id));
+    }
+
+    /// The command that replaces the list by this one, for changes that are not about who takes part.
+    pub fn command(&self) -> Bytes {
+        [&[COMMAND][..], &self.encode()].concat().into()
+    }
+
+    /// Whether a command replaces the list.
+    pub fn is_command(data: &[u8]) -> bool {
+        data.first() == Some(&COMMAND)
+    }
+
+    /// The list in a command, if it is a command of this kind.
+    pub(super) fn of_command(data: &Bytes) -> Option<Result<Members, DecodeError>> {
+        Members::is_command(data).then(|| Members::decode(data.slice(1..)))
     }
 
     /// The list as bytes.

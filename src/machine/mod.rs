@@ -116,7 +116,7 @@ pub use command::{
 };
 pub use error::{MachineError, QueryError};
 pub use install::Install;
-pub use members::{ADDRESS_BYTES_MAX, MEMBERS_MAX, Member, Members, MembersError, NAME_BYTES_MAX};
+pub use members::{MEMBERS_MAX, Member, Members, MembersError};
 pub use reader::Reader;
 pub use snapshot::{SNAPSHOT_CHUNK_BYTES_MIN, Snapshot};
 pub use standing::Standing;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     env::task::{Receiver, Sender, Tasks, watch},
-    machine::{Machine, MachineError, Reply},
+    machine::{Machine, MachineError, Members, Reply},
     raft::{Base, Entry, NewMembership, Payload},
     rpc::{SnapshotChunk, SnapshotOffer},
     types::{Index, LogPosition, NodeId},
@@ -114,6 +114,9 @@ impl Applier {
             Payload::Noop => (&nothing, self.machine.apply(entry.at, &nothing).await?),
             Payload::Membership(new) => (&new.context, Ok(self.reconfigure(entry.at, new)?)),
         };
+        if Members::is_command(data) {
+            self.show_members(entry.at.index);
+        }
         let hash = self.machine.hash();
         self.link.observe(Event::Applied {
             at: entry.at,

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{IdentityError, LogStoreError};
+use super::{IdentityError, LogStoreError, Refused};
 use crate::{
     env::DiskError,
     machine::{MachineError, Refusal},
@@ -18,6 +18,9 @@ pub enum RequestError {
     /// The command was committed and refused, by every replica alike.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// An order that is not carried out, whoever is asked.
+    #[error(transparent)]
+    Order(#[from] Refused),
     /// Certainly not done: try again, here or elsewhere.
     #[error("{0}")]
     Unavailable(String),

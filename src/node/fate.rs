@@ -4,10 +4,13 @@
 //!  done      0 | term u64 | index u64 | outcome      (machine/command draws it)
 //!  not done  1 | reason, UTF-8
 //!  unknown   2 | reason, UTF-8
+//!  refused   3 | why u8 | reason, UTF-8           (node/order draws it)
+//!  begun     4 | node u64
 //! ```
 
 use bytes::Bytes;
 
+use super::Refused;
 use crate::{
     codec::{DecodeError, Decoder},
     env::task::oneshot,
@@ -29,6 +32,10 @@ pub enum Fate {
     NotDone(String),
     /// It may or may not be applied, now or later.
     Unknown(String),
+    /// An order that will not be carried out, whoever is asked.
+    Refused(Refused),
+    /// Leadership is being handed over to this node.
+    Begun(NodeId),
 }
 
 /// Who waits for an outcome.
@@ -57,6 +64,8 @@ impl Waiter {
 const DONE: u8 = 0;
 const NOT_DONE: u8 = 1;
 const UNKNOWN: u8 = 2;
+const REFUSED: u8 = 3;
+const BEGUN: u8 = 4;
 
 impl Fate {
     /// The bytes for the wire.
@@ -77,6 +86,14 @@ impl Fate {
                 out.push(UNKNOWN);
                 out.extend_from_slice(reason.as_bytes());
             }
+            Fate::Refused(refused) => {
+                out.push(REFUSED);
+                refused.encode(&mut out);
+            }
+            Fate::Begun(node) => {
+                out.push(BEGUN);
+                out.extend_from_slice(&node.0.to_le_bytes());
+            }
         }
         out.into()
     }
@@ -85,26 +102,33 @@ impl Fate {
     pub(super) fn decode(input: Bytes) -> Result<Fate, DecodeError> {
         let mut decoder = Decoder::new(input);
         let tag = decoder.u8("the kind of a fate")?;
-        if tag == DONE {
-            let term = decoder.u64("a term")?;
-            let at = LogPosition {
-                term,
-                index: decoder.u64("an index")?,
-            };
-            let rest = decoder.take(decoder.remaining(), "an outcome")?;
-            return Ok(Fate::Done {
-                at,
-                outcome: decode_outcome(rest)?,
-            });
-        }
-        let text = decoder.take(decoder.remaining(), "a reason")?;
-        let reason = String::from_utf8_lossy(&text).into_owned();
-        match tag {
-            NOT_DONE => Ok(Fate::NotDone(reason)),
-            UNKNOWN => Ok(Fate::Unknown(reason)),
-            _ => Err(decoder.error("an unknown kind of fate")),
-        }
+        let fate = match tag {
+            DONE => return done(decoder),
+            NOT_DONE => Fate::NotDone(reason(&mut decoder)?),
+            UNKNOWN => Fate::Unknown(reason(&mut decoder)?),
+            REFUSED => Fate::Refused(Refused::decode(&mut decoder)?),
+            BEGUN => Fate::Begun(NodeId(decoder.u64("a node")?)),
+            _ => return Err(decoder.error("an unknown kind of fate")),
+        };
+        decoder.finish()?;
+        Ok(fate)
     }
+}
+
+fn done(mut decoder: Decoder) -> Result<Fate, DecodeError> {
+    let term = decoder.u64("a term")?;
+    let at = LogPosition {
+        term,
+        index: decoder.u64("an index")?,
+    };
+    let rest = decoder.take(decoder.remaining(), "an outcome")?;
+    let outcome = decode_outcome(rest)?;
+    Ok(Fate::Done { at, outcome })
+}
+
+fn reason(decoder: &mut Decoder) -> Result<String, DecodeError> {
+    let text = decoder.take(decoder.remaining(), "a reason")?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 #[cfg(test)]
@@ -112,7 +136,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::machine::Reply;
+    use crate::{machine::Reply, node::Why};
 
     #[test]
     fn every_fate_survives_the_wire() {
@@ -129,6 +153,8 @@ mod tests {
             },
             Fate::NotDone("why".into()),
             Fate::Unknown(String::new()),
+            Fate::Refused(Refused::new(Why::NotReady, "it lags")),
+            Fate::Begun(NodeId(7)),
         ] {
             assert_eq!(Fate::decode(fate.encode()), Ok(fate));
         }

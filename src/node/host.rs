@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Behind, Failure, Fate, Identity, LogStore, Observer, RequestError, Roster, ShardStatus,
+    Behind, Failure, Fate, Identity, LogStore, Observer, Order, RequestError, Roster, ShardStatus,
     StartError, Status,
     identity::{self, Claim},
     link::Link,
@@ -24,7 +24,7 @@ use crate::{
     },
     machine::{self, Members},
     rng::Rng,
-    rpc::{self, PeerBody},
+    rpc::{self, Asked, PeerBody},
     types::{NodeId, ShardId, Term},
 };
 
@@ -47,6 +47,8 @@ pub struct Settings {
     pub cluster: u64,
     /// The node's id.
     pub node: NodeId,
+    /// What it is called; its data directory goes by this.
+    pub name: String,
     /// Who founds the cluster, this node among them; all of them vote. Nobody on a node that joins a
     /// cluster that is there, which will tell it. Only a node with an empty directory goes by this.
     pub founders: Members,
@@ -100,6 +102,7 @@ impl Host {
         let identity = Identity {
             cluster: settings.cluster,
             node: settings.node,
+            name: settings.name.clone(),
         };
         let claim = identity::claim(disk.as_ref(), identity, &directories()).await?;
         match claim {
@@ -191,16 +194,34 @@ impl Host {
         command: Bytes,
         expires_us: u64,
     ) -> Result<Fate, RequestError> {
+        self.ask(shard, Asked::Command(command), expires_us).await
+    }
+
+    /// Has an order about members or leadership carried out by whichever node leads. Waits for a
+    /// leader as [`write`](Host::write) does.
+    pub async fn order(
+        &self,
+        shard: ShardId,
+        order: &Order,
+        expires_us: u64,
+    ) -> Result<Fate, RequestError> {
+        self.ask(shard, Asked::Order(order.encode()), expires_us)
+            .await
+    }
+
+    async fn ask(
+        &self,
+        shard: ShardId,
+        asked: Asked,
+        expires_us: u64,
+    ) -> Result<Fate, RequestError> {
         let (waiter, fate) = oneshot::channel();
-        self.request(
-            shard,
-            Request::Write {
-                command,
-                waiter,
-                expires_us,
-            },
-        )
-        .await?;
+        let request = Request::Write {
+            asked,
+            waiter,
+            expires_us,
+        };
+        self.request(shard, request).await?;
         match fate.await {
             Ok(fate) => Ok(fate),
             Err(_) => Err(self.gone(RequestError::Unknown("this node is stopping".into()))),
@@ -249,6 +270,12 @@ impl Host {
     pub fn term(&self, shard: ShardId) -> Term {
         let shard = self.inner.shards.get(&shard);
         shard.map_or(0, |shard| shard.board.read().term)
+    }
+
+    /// Who leads the shard, as far as this node knows.
+    pub fn leader(&self, shard: ShardId) -> Option<NodeId> {
+        let shard = self.inner.shards.get(&shard)?;
+        shard.board.read().leader
     }
 
     /// How things stand.

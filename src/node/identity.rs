@@ -7,11 +7,16 @@
 //! what this node promised, and must not pass for an empty one.
 //!
 //! ```text
-//!  0        8         12          20        28         32
-//!  +--------+---------+-----------+---------+----------+
-//!  | magic  | version | cluster   | node    | checksum |   numbers little-endian, CRC32C of the rest
-//!  +--------+---------+-----------+---------+----------+
+//!  0        8         12          20        28
+//!  +--------+---------+-----------+---------+----------------+------+----------+
+//!  | magic  | version | cluster   | node    | length, varint | name | checksum |
+//!  +--------+---------+-----------+---------+----------------+------+----------+
+//!   numbers little-endian, CRC32C of all that stands before it
 //! ```
+//!
+//! The name is what the operator gives, the number what the cluster gave: a node whose disk was lost
+//! comes back under its name, but never under its number. So a directory knows the number, and whoever
+//! opens it only has to know the name ([`look`]).
 
 use std::io::ErrorKind;
 
@@ -19,7 +24,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::{
-    codec::{DecodeError, Decoder},
+    codec::{DecodeError, Decoder, put_bytes},
     env::{Disk, DiskError},
     types::NodeId,
 };
@@ -32,15 +37,17 @@ const PREPARED: &str = "IDENTITY.new";
 const LOST_AND_FOUND: &str = "lost+found/";
 const MAGIC: &[u8; 8] = b"SISYPHUS";
 const VERSION: u32 = 1;
-const BYTES: usize = 32;
+const BYTES_MAX: usize = 512;
 
 /// A cluster and a node in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The cluster, as all its members know it.
     pub cluster: u64,
     /// The node.
     pub node: NodeId,
+    /// What the node is called.
+    pub name: String,
 }
 
 /// How long a data directory has been somebody's.
@@ -57,9 +64,9 @@ pub enum Claim {
 pub enum IdentityError {
     /// It belongs to somebody else.
     #[error(
-        "the data directory belongs to node {} of cluster {:x}, this is node {} of cluster {:x}: \
-         correct `data_dir`, `node` or `cluster`",
-        found.node.0, found.cluster, wanted.node.0, wanted.cluster
+        "the data directory belongs to node {} ({:?}) of cluster {:x}, this is node {} ({:?}) of \
+         cluster {:x}: correct `data_dir`, `node`, `name` or `cluster`",
+        found.node.0, found.name, found.cluster, wanted.node.0, wanted.name, wanted.cluster
     )]
     Other {
         /// Whose it is.
@@ -90,6 +97,21 @@ pub enum IdentityError {
     Disk(#[from] DiskError),
 }
 
+/// Whose the data directory is, if it is anybody's yet.
+pub async fn look(disk: &dyn Disk) -> Result<Option<Identity>, IdentityError> {
+    let names = disk.list("").await?;
+    for name in [FILE, PREPARED] {
+        if names.iter().any(|there| there == name) {
+            return match read(disk, name).await {
+                // A crash while it was made: nothing else is there, and it is made anew.
+                Err(IdentityError::Broken(_)) if name == PREPARED => Ok(None),
+                identity => identity.map(Some),
+            };
+        }
+    }
+    Ok(None)
+}
+
 /// Checks that the data directory is `identity`'s, or makes it so, durably, if it is empty. `ours`
 /// are the names that a node keeps there.
 pub async fn claim(
@@ -110,7 +132,7 @@ pub async fn claim(
     }
     match names.iter().find(|name| *name != PREPARED) {
         // Nothing else is made before the prepared name is durable, with all of its bytes.
-        None => write(disk, identity).await?,
+        None => write(disk, &identity).await?,
         Some(_) if has(PREPARED) => check(read(disk, PREPARED).await?, identity)?,
         Some(name) => return Err(IdentityError::Nameless(name.clone())),
     }
@@ -132,10 +154,10 @@ fn check(found: Identity, wanted: Identity) -> Result<(), IdentityError> {
 
 async fn read(disk: &dyn Disk, name: &str) -> Result<Identity, IdentityError> {
     let file = disk.open(name).await?;
-    decode(file.read_at(0, BYTES + 1).await?)
+    decode(file.read_at(0, BYTES_MAX).await?)
 }
 
-async fn write(disk: &dyn Disk, identity: Identity) -> Result<(), IdentityError> {
+async fn write(disk: &dyn Disk, identity: &Identity) -> Result<(), IdentityError> {
     match disk.remove(PREPARED).await {
         Err(error) if error.kind != ErrorKind::NotFound => return Err(error.into()),
         _ => {}
@@ -146,12 +168,13 @@ async fn write(disk: &dyn Disk, identity: Identity) -> Result<(), IdentityError>
     Ok(disk.sync_dir("").await?)
 }
 
-fn encode(identity: Identity) -> Vec<u8> {
-    let mut out = Vec::with_capacity(BYTES);
+fn encode(identity: &Identity) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&identity.cluster.to_le_bytes());
     out.extend_from_slice(&identity.node.0.to_le_bytes());
+    put_bytes(&mut out, identity.name.as_bytes());
     out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
     out
 }
@@ -169,12 +192,17 @@ fn decode(input: Bytes) -> Result<Identity, IdentityError> {
     }
     let cluster = decoder.u64("a cluster")?;
     let node = NodeId(decoder.u64("a node")?);
+    let name = String::from_utf8_lossy(&decoder.bytes("a name")?).into_owned();
     let body = decoder.offset();
     if decoder.u32("a checksum")? != crc32c::crc32c(&input[..body]) {
         return Err(decoder.error("the checksum does not fit").into());
     }
     decoder.finish()?;
-    Ok(Identity { cluster, node })
+    Ok(Identity {
+        cluster,
+        node,
+        name,
+    })
 }
 
 #[cfg(test)]
@@ -183,10 +211,13 @@ mod tests {
     use crate::env::MemDisk;
 
     const OURS: [&str; 2] = ["log/", "shard-0/"];
-    const ME: Identity = Identity {
-        cluster: 0xc1,
-        node: NodeId(1),
-    };
+    fn me() -> Identity {
+        Identity {
+            cluster: 0xc1,
+            node: NodeId(1),
+            name: "one".to_owned(),
+        }
+    }
 
     async fn claim_as(disk: &MemDisk, identity: Identity) -> Result<Claim, IdentityError> {
         claim(disk, identity, &OURS.map(str::to_owned)).await
@@ -194,7 +225,7 @@ mod tests {
 
     /// A start: the claim, then the log, then the confirmation.
     async fn start(disk: &MemDisk) -> Result<Claim, IdentityError> {
-        let claim = claim_as(disk, ME).await?;
+        let claim = claim_as(disk, me()).await?;
         if claim == Claim::Fresh {
             disk.create_dir("log").await?;
             disk.sync_dir("").await?;
@@ -209,9 +240,10 @@ mod tests {
         assert_eq!(start(&disk).await.unwrap(), Claim::Fresh);
         let disk = disk.restart();
         assert_eq!(start(&disk).await.unwrap(), Claim::Standing);
+        assert_eq!(look(&disk).await.unwrap(), Some(me()));
         let other = Identity {
             node: NodeId(2),
-            ..ME
+            ..me()
         };
         let error = claim_as(&disk, other).await.unwrap_err().to_string();
         assert!(
@@ -224,7 +256,7 @@ mod tests {
     async fn a_foreign_file_is_named_and_left_alone() {
         let disk = MemDisk::new();
         disk.create("holiday.jpg").await.unwrap();
-        let error = claim_as(&disk, ME).await.unwrap_err().to_string();
+        let error = claim_as(&disk, me()).await.unwrap_err().to_string();
         assert!(error.contains("`holiday.jpg`"), "{error}");
         assert_eq!(disk.list("").await.unwrap(), ["holiday.jpg"]);
     }
@@ -233,8 +265,8 @@ mod tests {
     async fn a_volume_of_its_own_is_as_good_as_an_empty_directory() {
         let disk = MemDisk::new();
         disk.create_dir("lost+found").await.unwrap();
-        claim_as(&disk, ME).await.unwrap();
-        claim_as(&disk, ME).await.unwrap();
+        claim_as(&disk, me()).await.unwrap();
+        claim_as(&disk, me()).await.unwrap();
     }
 
     #[tokio::test]
@@ -242,7 +274,7 @@ mod tests {
         let disk = MemDisk::new();
         disk.create_dir("log").await.unwrap();
         assert!(
-            matches!(claim_as(&disk, ME).await, Err(IdentityError::Nameless(name)) if name == "log/")
+            matches!(claim_as(&disk, me()).await, Err(IdentityError::Nameless(name)) if name == "log/")
         );
     }
 
@@ -253,6 +285,11 @@ mod tests {
             disk.stop_after(steps);
             let _ = start(&disk).await;
             for disk in [disk.restart(), disk.restart_keeping_unsynced()] {
+                let known = look(&disk).await.unwrap();
+                assert!(
+                    known.is_none_or(|known| known == me()),
+                    "after {steps} steps"
+                );
                 let claim = start(&disk).await.unwrap();
                 let has_log = disk.list("").await.unwrap().contains(&"log/".to_owned());
                 assert!(has_log, "{claim:?} without a log after {steps} steps");
@@ -262,7 +299,7 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_noticed() {
-        let good = encode(ME);
+        let good = encode(&me());
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);

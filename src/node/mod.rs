@@ -42,9 +42,19 @@
 //! What has arrived when a transfer breaks is not lost: the next one, of the same leader or of
 //! another, goes on there (`incoming`, `transfers`), as long as the log follows it.
 //!
-//! Left out so far: several shards (every piece carries a shard id, one shard is started);
-//! membership changes; resuming a snapshot after the *receiver* restarted, whose half-written tables
-//! are in no manifest: it begins again.
+//! # Orders
+//!
+//! Orders about members and leadership come in like writes and are forwarded like them, at most once.
+//! The leader turns one into a plan, by rules that are a pure function (`order`), and only while the
+//! list of members that it has applied is the last one in the log: a plan carries the whole list
+//! (`obey`). What comes of it is applied like any entry, and shown to all as the [`Roster`]. A node
+//! that finds itself removed serves no longer; one that missed it is told by its peers.
+//!
+//! # What is left out
+//!
+//! Several shards (every piece carries a shard id, one shard is started); resuming a snapshot after
+//! the *receiver* restarted, whose half-written tables are in no manifest: it begins again. A node that joined and restarts before it has made its list of members durable asks others for
+//! theirs; it could look into its log instead.
 
 mod applier;
 mod error;
@@ -56,7 +66,9 @@ mod identity;
 mod incoming;
 mod link;
 mod log_store;
+mod obey;
 mod observe;
+mod order;
 mod outgoing;
 mod pending;
 mod reads;
@@ -76,8 +88,9 @@ pub use error::{RequestError, StartError};
 pub use failure::Failure;
 pub use fate::Fate;
 pub use host::{Host, Settings, World};
-pub use identity::{Identity, IdentityError};
+pub use identity::{Identity, IdentityError, look};
 pub use log_store::{LogStore, LogStoreError};
 pub use observe::{Event, Observer};
+pub use order::{Order, Refused, Why};
 pub use roster::Roster;
 pub use status::{Behind, RaftStatus, ShardStatus, Status};

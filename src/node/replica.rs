@@ -4,7 +4,7 @@
 use std::{pin::Pin, time::Duration};
 
 use super::{
-    Event,
+    Event, Roster,
     applier::ApplierJob,
     fate::{Fate, Waiter},
     forwards::Forwards,
@@ -22,7 +22,7 @@ use crate::{
     config::Limits,
     env::{
         Clock,
-        task::{Receiver, Sender, Sleep, select},
+        task::{Receiver, Sender, Sleep, select, watch},
     },
     raft::{Base, Message, PeerState, PeerStatus, Raft, Ready, Room},
     rpc::{ForwardReply, PeerBody, SnapshotAck},
@@ -89,6 +89,10 @@ pub(super) struct Replica {
     pub(super) transfers: Transfers,
     pub(super) resignation: Resignation,
     pub(super) board: Board,
+    /// Who belongs to the cluster, as of what is applied.
+    pub(super) roster: watch::Receiver<Roster>,
+    /// The last entry with a list of members that this node proposed.
+    pub(super) listed: LogPosition,
     /// The term in which this node was last seen as leader, and the last commit index shown to the
     /// observer.
     pub(super) seen: (Term, Index),

@@ -1,26 +1,24 @@
 //! Requests of this node's own clients, and the way each takes: into the log if this node leads,
 //! to the leader if another does, aside until there is one.
 
-use bytes::Bytes;
-
 use super::{
     fate::{Fate, Waiter},
+    obey::Taken,
     replica::Replica,
 };
 use crate::{
     env::task::oneshot,
-    raft::ProposeError,
-    rpc::{Forward, PeerBody},
+    rpc::{Asked, Forward, PeerBody},
     types::NodeId,
 };
 
 /// A request of a client of this node.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// Commit and apply a command.
+    /// Have the leader do something, whichever node leads.
     Write {
-        /// The encoded command.
-        command: Bytes,
+        /// What.
+        asked: Asked,
         /// Who waits for its fate.
         waiter: oneshot::Sender<Fate>,
         /// By this node's clock, until when it may wait for a leader to appear.
@@ -56,20 +54,17 @@ impl Replica {
             Request::Read { waiter } => self.reads.arrive(waiter),
             Request::Resign { waiter } => self.resign(waiter),
             Request::Write {
-                command,
+                asked,
                 waiter,
                 expires_us,
-            } => match self.raft.propose(command.clone()) {
-                Ok(at) => self.pending.insert(&self.link, at, Waiter::Local(waiter)),
-                Err(ProposeError::Busy) => self.refuse(Waiter::Local(waiter), "too many requests"),
-                Err(ProposeError::NotLeader {
-                    leader: Some(leader),
-                }) => {
-                    self.forward(leader, command, waiter);
-                }
-                Err(ProposeError::NotLeader { leader: None }) => {
+            } => match self.take(asked.clone()) {
+                Taken::Proposed(at) => self.pending.insert(&self.link, at, Waiter::Local(waiter)),
+                Taken::Settled(fate) => self.link.answer(Waiter::Local(waiter), fate),
+                Taken::Busy(why) => self.refuse(Waiter::Local(waiter), why),
+                Taken::NotLeader(Some(leader)) => self.forward(leader, asked, waiter),
+                Taken::NotLeader(None) => {
                     let request = Request::Write {
-                        command,
+                        asked,
                         waiter,
                         expires_us,
                     };
@@ -81,7 +76,7 @@ impl Replica {
         }
     }
 
-    fn forward(&mut self, leader: NodeId, command: Bytes, waiter: oneshot::Sender<Fate>) {
+    fn forward(&mut self, leader: NodeId, asked: Asked, waiter: oneshot::Sender<Fate>) {
         let term = self.raft.term();
         match self.forwards.register(term, waiter) {
             Ok((number, origin)) => {
@@ -89,7 +84,7 @@ impl Replica {
                     number,
                     origin,
                     term,
-                    command,
+                    asked,
                 };
                 self.link.send(leader, PeerBody::Forward(forward));
             }
@@ -105,7 +100,7 @@ impl Replica {
             number,
             origin,
             term,
-            command,
+            asked,
         } = forward;
         let waiter = Waiter::Remote {
             to: from,
@@ -125,10 +120,11 @@ impl Replica {
         if term != now {
             return self.refuse(waiter, "the leader changed");
         }
-        match self.raft.propose(command) {
-            Ok(at) => self.pending.insert(&self.link, at, waiter),
-            Err(ProposeError::Busy) => self.refuse(waiter, "too many requests"),
-            Err(ProposeError::NotLeader { .. }) => self.refuse(waiter, "the leader changed"),
+        match self.take(asked) {
+            Taken::Proposed(at) => self.pending.insert(&self.link, at, waiter),
+            Taken::Settled(fate) => self.link.answer(waiter, fate),
+            Taken::Busy(why) => self.refuse(waiter, why),
+            Taken::NotLeader(_) => self.refuse(waiter, "the leader changed"),
         }
     }
 

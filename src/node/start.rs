@@ -24,7 +24,7 @@ use crate::{
     },
     machine::Machine,
     raft::{self, Base, HardState, Membership, Persist, Raft, Restored},
-    types::ShardId,
+    types::{LogPosition, ShardId},
 };
 
 /// Jobs that may wait for the log writer, for each shard: one batch, and cuts.
@@ -95,14 +95,17 @@ impl ReplicaParts<'_> {
             reads: Reads::default(),
             resignation: Resignation::default(),
             board: Board::default(),
+            roster: applier_task.roster.subscribe(),
+            listed: LogPosition::default(),
             seen: (0, 0),
         };
         Ok((replica, applier_task))
     }
 
-    /// Writes down who founds the shard, if the log is a new one.
+    /// Writes down who founds the shard, if the log is a new one. That of a node which joins begins
+    /// with nobody, and what it holds since says the rest.
     fn found(&self, restored: Restored, store: &mut LogStore) -> Restored {
-        if restored.base != Base::default() {
+        if restored != Restored::default() || self.settings.founders.is_empty() {
             return restored;
         }
         let base = Base {

@@ -278,6 +278,7 @@ impl Progress {
                 Pace::Replicate { .. } => PeerState::Replicate,
                 Pace::Snapshot(_) => PeerState::Snapshot,
             },
+            active: self.is_active(),
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct PeerStatus {
     pub next: Index,
     /// How it is being sent entries.
     pub state: PeerState,
+    /// Whether it was heard within the last election timeout or two.
+    pub active: bool,
 }
 
 /// How a leader sends entries to a peer.

@@ -13,7 +13,7 @@ use prost::Message as _;
 use thiserror::Error;
 
 use super::{
-    Envelope, Forward, ForwardReply, PeerBody,
+    Asked, Envelope, Forward, ForwardReply, PeerBody,
     proto::peer::{self, envelope},
 };
 use crate::{
@@ -112,13 +112,20 @@ fn body_out(envelope: &Envelope) -> envelope::Body {
             number,
             origin,
             term,
-            command,
-        }) => envelope::Body::Forward(peer::Forward {
-            number: *number,
-            origin: *origin,
-            term: *term,
-            command: command.clone(),
-        }),
+            asked,
+        }) => {
+            let (command, order) = match asked {
+                Asked::Command(command) => (command.clone(), Bytes::new()),
+                Asked::Order(order) => (Bytes::new(), order.clone()),
+            };
+            envelope::Body::Forward(peer::Forward {
+                number: *number,
+                origin: *origin,
+                term: *term,
+                command,
+                order,
+            })
+        }
         PeerBody::ForwardReply(ForwardReply {
             number,
             origin,
@@ -147,13 +154,21 @@ fn body_in(from: NodeId, to: NodeId, body: envelope::Body) -> Result<PeerBody> {
             })
         }
         envelope::Body::Forward(forward) => {
-            let command = forward.command;
-            check(!command.is_empty(), "forward.command", "empty")?;
+            let asked = match (forward.command.is_empty(), forward.order.is_empty()) {
+                (false, true) => Asked::Command(forward.command),
+                (true, false) => Asked::Order(forward.order),
+                _ => {
+                    return Err(ConvertError::Field {
+                        field: "forward.command",
+                        what: "empty, or there is an order as well",
+                    });
+                }
+            };
             PeerBody::Forward(Forward {
                 number: forward.number,
                 origin: forward.origin,
                 term: term_in(forward.term, "forward.term")?,
-                command,
+                asked,
             })
         }
         envelope::Body::ForwardReply(reply) => {

@@ -69,8 +69,17 @@ pub struct Forward {
     pub origin: u64,
     /// The term in which the receiver is believed to lead.
     pub term: Term,
-    /// The encoded machine command; not empty.
-    pub command: Bytes,
+    /// What is asked.
+    pub asked: Asked,
+}
+
+/// What a node can ask of a leader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To commit an encoded machine command; not empty.
+    Command(Bytes),
+    /// To carry out an encoded order about members or leadership (`node/order` draws it); not empty.
+    Order(Bytes),
 }
 
 /// What became of a forwarded command.

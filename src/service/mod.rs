@@ -12,12 +12,15 @@
 //! | `http` | browsers, `curl`, probes | no |
 //! | `metrics` | Prometheus | no |
 //! | `server` | puts one node's faces, peers and host together | no |
+//! | `entry`, `presence` | which member this node is; what it does to be known as that | no |
 //!
 //! Three things are alike on every face. A request has a *deadline*, its own or the configured one,
 //! whichever is sooner. A write may carry an *identity* ([`request_id`]), under which it is done once
 //! however often it is sent. And an error says what became of the request: certainly not done, or
 //! *unknown*, which is never called failed.
 
+#[cfg(not(feature = "simulated"))]
+mod entry;
 pub mod grpc;
 #[cfg(not(feature = "simulated"))]
 mod health;
@@ -27,6 +30,8 @@ pub mod http;
 mod listen;
 #[cfg(not(feature = "simulated"))]
 pub mod metrics;
+#[cfg(not(feature = "simulated"))]
+mod presence;
 mod request;
 #[cfg(not(feature = "simulated"))]
 mod server;

@@ -15,11 +15,13 @@ use tonic::{
 };
 
 use super::{
+    entry::{Entry, entry},
     grpc::{ClusterService, Face, KvService, MaintenanceService},
     health,
     http::App,
     listen::{Addresses, Listeners},
     metrics::Metrics,
+    presence::{follow_members, hear_of_removal, introduce},
 };
 use crate::{
     config::{Config, ConfigError},
@@ -27,8 +29,7 @@ use crate::{
         Clock, Disk, DiskError, OsDisk, machine_rng,
         task::{JoinHandle, Tasks, spawn, timeout, watch},
     },
-    gateway::{Gateway, SHARD},
-    machine::{Member, Members},
+    gateway::Gateway,
     node::{self, Failure, Host, Settings, World},
     rpc::{
         peers::{Directory, Incoming, KEEP_ALIVE, Me, Outgoing},
@@ -37,6 +38,7 @@ use crate::{
             maintenance_server::MaintenanceServer,
         },
     },
+    types::NodeId,
 };
 
 /// How long another node has to take over from a leader that is told to stop. An attempt of Raft's own
@@ -63,6 +65,7 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// A running node. Dropping it without [`Server::stop`] ends it like a crash.
 pub struct Server {
+    node: NodeId,
     addresses: Addresses,
     gateway: Gateway,
     host: Host,
@@ -93,6 +96,23 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error("data_dir cannot be used: {0}")]
     Disk(#[from] DiskError),
+    /// There is a cluster already, and it does not know this node.
+    #[error(
+        "the cluster runs and has no member {0:?}: it was removed, or never was one; remedy: start \
+         it with --join to add it"
+    )]
+    Unknown(String),
+    /// The node did not become a member.
+    #[error(
+        "cannot join the cluster at {addresses}: {reason}; remedy: check --join, `cluster`, and that \
+         a majority of its members run"
+    )]
+    Join {
+        /// Who was asked.
+        addresses: String,
+        /// What they said last.
+        reason: String,
+    },
     /// What is in the data directory is not this node's, or cannot be read.
     #[error("data_dir {dir} cannot be used: {error}")]
     Node {
@@ -115,9 +135,10 @@ impl Server {
     pub async fn start_on(config: Config, listeners: Listeners) -> Result<Server, StartError> {
         let clock = Clock::system();
         let metrics = Arc::new(Metrics::new(clock.clone()));
-        let directory = Directory::new(me(&config));
         let disk = metrics.watch(Arc::new(OsDisk::open(&config.data_dir)?));
         let weak = Arc::downgrade(&disk);
+        let entry = entry(&config, disk.as_ref(), &clock).await?;
+        let directory = Directory::new(me(&config, &entry));
         let world = World {
             disk,
             transport: Arc::new(Outgoing::start(&directory, &clock)),
@@ -125,7 +146,7 @@ impl Server {
             rng: machine_rng(),
             observer: None,
         };
-        let host = Host::start(settings(&config), world)
+        let host = Host::start(settings(&config, &entry), world)
             .await
             .map_err(|error| {
                 let dir = config.data_dir.display().to_string();
@@ -146,16 +167,24 @@ impl Server {
         let app = App::new(gateway.clone(), metrics.clone(), &config.limits);
         let mut tasks = Tasks::default();
         tasks.spawn(follow_members(host.clone(), directory.clone()));
-        tasks.spawn(hear_of_removal(host.clone(), directory));
+        tasks.spawn(hear_of_removal(host.clone(), directory.clone()));
+        tasks.spawn(introduce(
+            gateway.clone(),
+            directory,
+            config.clone(),
+            entry.node,
+            clock.clone(),
+        ));
         let health = health::service(&mut tasks, gateway.clone(), clock, stopping.clone());
-        let clients = client_routes(&config, &gateway, metrics).add_service(health);
+        let clients = client_routes(&config, entry.node, &gateway, metrics).add_service(health);
         let faces = vec![
             spawn(serve_grpc("peers", peer, incoming, stopping.clone())),
             spawn(serve_grpc("gRPC", grpc, clients, stopping.clone())),
             spawn(serve_http(http, app, stopping)),
         ];
-        tracing::info!(node = config.node.0, cluster = config.cluster, %addresses, "serving");
+        tracing::info!(node = entry.node.0, cluster = config.cluster, %addresses, "serving");
         Ok(Server {
+            node: entry.node,
             addresses,
             gateway,
             host,
@@ -164,6 +193,11 @@ impl Server {
             tasks,
             disk: weak,
         })
+    }
+
+    /// Which member the node is.
+    pub fn node(&self) -> NodeId {
+        self.node
     }
 
     /// Where the node listens.
@@ -226,60 +260,36 @@ async fn released(disk: Weak<dyn Disk>, clock: &Clock) {
     }
 }
 
-/// Keeps the directory of peers like the list of members that the state machine has.
-async fn follow_members(host: Host, directory: Directory) {
-    let Ok(mut roster) = host.roster(SHARD) else {
-        return;
-    };
-    // Held no longer than this: a stopped node lets go of its data directory.
-    drop(host);
-    loop {
-        let members = roster.borrow_and_update().members.clone();
-        if !members.is_empty() {
-            directory.learn(&members);
-        }
-        if roster.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Ends the node's service if its peers say that it is no member any more.
-async fn hear_of_removal(host: Host, directory: Directory) {
-    let said = directory.told_of_removal().await;
-    host.told_of_removal(&said);
-}
-
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, entry: &Entry) -> Settings {
     Settings {
         cluster: config.cluster_id(),
-        node: config.node,
-        founders: founders(config),
+        node: entry.node,
+        name: config.member().name,
+        founders: entry.founders.clone(),
         limits: config.limits.clone(),
     }
 }
 
-fn me(config: &Config) -> Me {
+fn me(config: &Config, entry: &Entry) -> Me {
     Me {
         cluster: config.cluster_id(),
-        node: config.node,
-        agreement: config.agreement(),
-        members: founders(config),
+        node: entry.node,
+        agreement: match entry.founders.is_empty() {
+            true => 0,
+            false => config.agreement(),
+        },
+        members: entry.members.clone(),
     }
 }
 
-fn founders(config: &Config) -> Members {
-    Members::founding(config.members.iter().map(Member::from))
-}
-
 /// The services of clients, measured.
-fn client_routes(config: &Config, gateway: &Gateway, metrics: Arc<Metrics>) -> Routes {
-    let face = Face::new(
-        gateway.clone(),
-        config.cluster_id(),
-        config.node,
-        &config.limits,
-    );
+fn client_routes(
+    config: &Config,
+    node: NodeId,
+    gateway: &Gateway,
+    metrics: Arc<Metrics>,
+) -> Routes {
+    let face = Face::new(gateway.clone(), config.cluster_id(), node, &config.limits);
     let message_bytes = 2 * config.limits.value_bytes_max + MESSAGE_BYTES_BESIDE;
     let kv = KvServer::new(KvService::new(face.clone())).max_decoding_message_size(message_bytes);
     let cluster = ClusterService::new(face.clone());

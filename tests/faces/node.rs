@@ -59,6 +59,9 @@ pub fn config(node: u64, count: u64, dir: &Path) -> Config {
     Config {
         cluster: "test".to_owned(),
         node: NodeId(node),
+        name: None,
+        advertise: None,
+        join: Vec::new(),
         data_dir: dir.join(node.to_string()),
         log: "off".to_owned(),
         listen: Listen::default(),

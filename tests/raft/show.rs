@@ -140,6 +140,7 @@ fn peer((id, peer): (&NodeId, &PeerStatus)) -> String {
         matched,
         next,
         state,
+        ..
     } = peer;
     format!(" | {id} {state} {matched}→{next}")
 }

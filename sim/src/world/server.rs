@@ -48,6 +48,7 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
     let settings = Settings {
         cluster: CLUSTER,
         node,
+        name: node.to_string(),
         founders: Members::nameless(world.plan.node_ids()),
         limits: world.plan.limits.clone(),
     };

@@ -61,9 +61,10 @@ impl Dev {
         }
         let mut servers = Vec::new();
         for (config, listeners) in bound {
-            let node = config.node.0;
             let (dir, addresses) = (config.data_dir.display().to_string(), listeners.addresses());
-            servers.push((node, Server::start_on(config, listeners).await?));
+            let server = Server::start_on(config, listeners).await?;
+            let node = server.node().0;
+            servers.push((node, server));
             println!("node {node}: {addresses} data {dir}");
         }
         println!("ready; try `sicli put hello world` and `sicli get hello`; ctrl-c stops");
@@ -74,6 +75,9 @@ impl Dev {
         Config {
             cluster: "dev".to_owned(),
             node: NodeId(node),
+            name: None,
+            advertise: None,
+            join: Vec::new(),
             data_dir: self.data_dir.join(node.to_string()),
             log: self.log.clone(),
             listen: Listen::default(),

@@ -38,7 +38,7 @@ enum Command {
 enum Ended {
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error("node {node} is broken: {reason}")]
+    #[error("node {node} serves no longer: {reason}")]
     Failed { node: u64, reason: String },
     #[error("the operating system does not let this process {what}: {error}")]
     System {

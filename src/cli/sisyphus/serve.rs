@@ -38,8 +38,8 @@ impl Serve {
         let config = Config::load(&text, self.settings.into_paths(&hostname())?)?;
         log(&config.log)?;
         until_told(async {
-            let node = config.node.0;
             let server = Server::start(config).await?;
+            let node = server.node().0;
             println!("node {node}: {}", server.addresses());
             Ok(vec![(node, server)])
         })

@@ -13,7 +13,21 @@ pub(super) struct Settings {
     /// The cluster's name
     #[arg(long, env = "SISYPHUS_CLUSTER", value_name = "NAME")]
     cluster: Option<String>,
-    /// This node's number among the members
+    /// Ask these members of a cluster to be added to it, if the data directory is empty
+    #[arg(
+        long,
+        env = "SISYPHUS_JOIN",
+        value_name = "GRPC_HOST:PORT,..",
+        value_delimiter = ','
+    )]
+    join: Vec<String>,
+    /// What this node is called, if not what its entry among the members says
+    #[arg(long, env = "SISYPHUS_NAME", value_name = "NAME")]
+    name: Option<String>,
+    /// Where others reach this node, if not where its entry among the members says
+    #[arg(long, env = "SISYPHUS_ADVERTISE", value_name = "PEER,GRPC,HTTP")]
+    advertise: Option<String>,
+    /// This node's number among the founders
     #[arg(long, alias = "node-id", env = "SISYPHUS_NODE", value_name = "NUMBER")]
     node: Option<u64>,
     /// Take the node's number from the host name: the pod NAME-2 is node 3
@@ -34,7 +48,7 @@ pub(super) struct Settings {
     /// Where to listen for the other members
     #[arg(long, env = "SISYPHUS_LISTEN_PEER", value_name = "HOST:PORT")]
     listen_peer: Option<String>,
-    /// A member and its addresses: ID=PEER,GRPC,HTTP; repeat it, or join several with ';'
+    /// A founder and its addresses: ID=PEER,GRPC,HTTP; repeat it, or join several with ';'
     #[arg(
         long = "member",
         env = "SISYPHUS_MEMBERS",
@@ -66,6 +80,7 @@ impl Settings {
         }
         for (path, text) in [
             ("cluster", self.cluster),
+            ("name", self.name),
             ("data_dir", data_dir),
             ("log", self.log),
             ("listen.http", self.listen_http),
@@ -73,6 +88,12 @@ impl Settings {
             ("listen.peer", self.listen_peer),
         ] {
             paths.extend(text.map(|text| (path.to_owned(), Value::String(text))));
+        }
+        if !self.join.is_empty() {
+            paths.push(("join".to_owned(), self.join.into()));
+        }
+        if let Some(text) = &self.advertise {
+            paths.push(("advertise".to_owned(), advertise(text)?));
         }
         if !self.members.is_empty() {
             let members = self.members.iter().map(|text| member(text));
@@ -136,19 +157,38 @@ fn member(text: &str) -> Result<Value, ConfigError> {
         ConfigError::new("--member", format!("{text:?}"), "is not a member", remedy)
     };
     let (id, addresses) = text.trim().split_once('=').ok_or_else(wrong)?;
-    let addresses: Vec<&str> = addresses.split(',').map(str::trim).collect();
-    let [peer, grpc, http] = addresses[..] else {
-        return Err(wrong());
-    };
-    let mut member = Table::new();
+    let mut member = three_addresses(addresses).ok_or_else(wrong)?;
     member.insert(
         "id".to_owned(),
         number("--member", id.trim()).map_err(|_| wrong())?,
     );
-    for (name, address) in [("peer", peer), ("grpc", grpc), ("http", http)] {
-        member.insert(name.to_owned(), address.to_owned().into());
-    }
     Ok(Value::Table(member))
+}
+
+/// Where a node is reached, as one word: `PEER,GRPC,HTTP`.
+fn advertise(text: &str) -> Result<Value, ConfigError> {
+    let table = three_addresses(text).ok_or_else(|| {
+        let remedy = "write PEER,GRPC,HTTP, for example a:5001,a:9001,a:8001";
+        ConfigError::new(
+            "--advertise",
+            format!("{text:?}"),
+            "is not three addresses",
+            remedy,
+        )
+    })?;
+    Ok(Value::Table(table))
+}
+
+fn three_addresses(text: &str) -> Option<Table> {
+    let addresses: Vec<&str> = text.split(',').map(str::trim).collect();
+    let [peer, grpc, http] = addresses[..] else {
+        return None;
+    };
+    let mut table = Table::new();
+    for (name, address) in [("peer", peer), ("grpc", grpc), ("http", http)] {
+        table.insert(name.to_owned(), address.to_owned().into());
+    }
+    Some(table)
 }
 
 #[cfg(test)]
@@ -184,6 +224,26 @@ mod tests {
         assert_eq!(config.node, NodeId(2));
         assert_eq!(config.member().http, "b:8");
         assert_eq!(config.limits.tick_ms, 7);
+    }
+
+    #[test]
+    fn a_node_that_joins_says_what_it_is_called_and_where_it_is_reached() {
+        let joins = |name: Option<&str>, advertise: Option<&str>| {
+            let settings = Settings {
+                join: vec!["a:9".to_owned(), "b:9".to_owned()],
+                name: name.map(str::to_owned),
+                advertise: advertise.map(str::to_owned),
+                ..Settings::default()
+            };
+            Config::load("", settings.into_paths("host").unwrap())
+        };
+        let config = joins(Some("d"), Some("d:5,d:9,d:8")).unwrap();
+        assert_eq!((config.node, config.join.len()), (NodeId(0), 2));
+        assert_eq!(config.member().peer, "d:5");
+        let error = joins(None, Some("d:5,d:9,d:8")).unwrap_err().to_string();
+        assert!(error.contains("--name NAME"), "{error}");
+        let error = joins(Some("d"), None).unwrap_err().to_string();
+        assert!(error.contains("--advertise PEER,GRPC,HTTP"), "{error}");
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub use types::{
     Relation, Reply, Target, Txn,
 };
 
-/// The format of commands that is written, and the only one that is read.
+/// The format of commands that is written, and the only one that is read here: 2 stands for a list
+/// of members (`machine/members`).
 const COMMAND_FORMAT: u8 = 1;
 /// The format of outcomes.
 const OUTCOME_FORMAT: u8 = 1;

@@ -96,7 +96,10 @@ fn peer_body() -> impl Strategy<Value = PeerBody> {
                 number,
                 origin,
                 term,
-                command
+                asked: match number % 2 {
+                    0 => Asked::Command(command),
+                    _ => Asked::Order(command),
+                },
             })
         ),
         1 => (number(), number(), filled()).prop_map(|(number, origin, fate)| {
@@ -377,7 +380,7 @@ fn transfers_are_checked() {
             number: 1,
             origin: 1,
             term,
-            command,
+            asked: Asked::Command(command),
         })
     };
     let reply = PeerBody::ForwardReply(ForwardReply {

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | the request is wrong | INVALID_ARGUMENT, NOT_FOUND (lease), UNIMPLEMENTED | not done |
 //! | a revision that is not readable | OUT_OF_RANGE | not done |
+//! | an order about members that cannot be carried out | NOT_FOUND, FAILED_PRECONDITION | not done |
 //! | too many keys or bytes for one answer | RESOURCE_EXHAUSTED | not done |
 //! | no leader, too busy, stopping | UNAVAILABLE | not done |
 //! | an identity whose answer is no longer kept | FAILED_PRECONDITION | done, or unknown |
@@ -18,7 +19,7 @@ use tonic::Status;
 
 use crate::{
     machine::Refusal,
-    node::RequestError,
+    node::{Refused, RequestError, Why},
     rpc::etcd::{Unfit, not_done},
 };
 
@@ -27,6 +28,7 @@ pub(super) fn of_request(error: RequestError) -> Status {
     match error {
         RequestError::Invalid(reason) => invalid(&reason),
         RequestError::Refused(refusal) => of_refusal(&refusal),
+        RequestError::Order(refused) => not_done(of_order(&refused)),
         RequestError::Unavailable(reason) => {
             not_done(Status::unavailable(format!("etcdserver: {reason}")))
         }
@@ -58,6 +60,19 @@ pub(super) fn of_unfit(unfit: Unfit) -> Status {
 /// The status of a request that is wrong for `reason`.
 pub(super) fn invalid(reason: &str) -> Status {
     not_done(Status::invalid_argument(format!("etcdserver: {reason}")))
+}
+
+fn of_order(refused: &Refused) -> Status {
+    let text = format!("etcdserver: {refused}");
+    match refused.why {
+        Why::NotFound => Status::not_found(text),
+        Why::Exists
+        | Why::NotLearner
+        | Why::NotReady
+        | Why::Unhealthy
+        | Why::Impossible
+        | Why::BadTransferee => Status::failed_precondition(text),
+    }
 }
 
 fn of_refusal(refusal: &Refusal) -> Status {

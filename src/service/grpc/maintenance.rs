@@ -3,15 +3,17 @@
 use tonic::{Request, Response, Status};
 
 use super::{Face, errors};
+use crate::node::Order;
 use crate::rpc::{
     etcd::Unfit,
     proto::etcdserverpb::{
-        AlarmRequest, AlarmResponse, StatusRequest, StatusResponse, alarm_request::AlarmAction,
-        maintenance_server::Maintenance,
+        AlarmRequest, AlarmResponse, MoveLeaderRequest, MoveLeaderResponse, StatusRequest,
+        StatusResponse, alarm_request::AlarmAction, maintenance_server::Maintenance,
     },
 };
+use crate::types::NodeId;
 
-/// etcd's Maintenance service: its questions.
+/// etcd's Maintenance service: its questions, and the handing over of leadership.
 #[derive(Clone)]
 pub struct MaintenanceService {
     face: Face,
@@ -39,6 +41,23 @@ impl Maintenance for MaintenanceService {
         }))
     }
 
+    async fn move_leader(
+        &self,
+        request: Request<MoveLeaderRequest>,
+    ) -> Result<Response<MoveLeaderResponse>, Status> {
+        let patience = self.face.timeout(request.metadata());
+        let target = Some(NodeId(request.get_ref().target_id)).filter(|id| id.0 != 0);
+        let moved = self
+            .face
+            .gateway
+            .order(&Order::Lead(target), patience)
+            .await;
+        moved.map_err(errors::of_request)?;
+        Ok(Response::new(MoveLeaderResponse {
+            header: self.face.now().header(),
+        }))
+    }
+
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         let status = self.face.gateway.status();
         let header = self.face.now().header();
@@ -56,6 +75,8 @@ impl Maintenance for MaintenanceService {
             response.raft_term = shard.raft.term;
             response.raft_index = shard.raft.commit;
             response.raft_applied_index = shard.raft.applied;
+            let membership = &shard.roster.membership;
+            response.is_learner = membership.learners.contains_key(&status.node);
         }
         if response.leader == 0 {
             response.errors.push("etcdserver: no leader".to_owned());

@@ -61,7 +61,7 @@ impl From<RequestError> for Problem {
             RequestError::Refused(
                 StaleRequest { .. } | SessionExpired { .. } | ReplyNotKept { .. },
             ) => StatusCode::CONFLICT,
-            RequestError::Refused(_) => StatusCode::BAD_REQUEST,
+            RequestError::Refused(_) | RequestError::Order(_) => StatusCode::BAD_REQUEST,
             RequestError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             RequestError::Unknown(_) => StatusCode::GATEWAY_TIMEOUT,
             RequestError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,0 +1,267 @@
+//! Coming into a cluster: which member this node is, before it opens anything.
+//!
+//! | data directory | configuration | so |
+//! |---|---|---|
+//! | somebody's | | it is that member, by name; its own log and list of members count |
+//! | empty | `join` | it asks to be added, or takes the place that was made for its name |
+//! | empty | founders, and no cluster answers | it founds the cluster |
+//! | empty | founders, and a cluster answers that waits for it | it founds the cluster, late |
+//! | empty | a cluster answers in which its name has started | its disk was lost: see below |
+//!
+//! A member whose disk is empty has forgotten its vote and what it acknowledged, and must not come
+//! back as who it was (thesis §4.2.2 assumes stable storage). It joins under a new number as a
+//! learner, and the old number is removed in the step in which the new one gets its vote.
+
+use std::time::Duration;
+
+use crate::{
+    client::{Client, ClientError, Connections},
+    config::{self, Config},
+    env::{
+        Clock, Disk, machine_rng,
+        task::{spawn, timeout},
+    },
+    machine::{Member, Members},
+    node,
+    rpc::proto::etcdserverpb::{self as pb, Introduction, MemberAddRequest, MemberUpdateRequest},
+    types::NodeId,
+};
+
+use super::server::StartError;
+
+/// How long one question to the cluster may take.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a founder's empty directory waits for somebody to say that there is a cluster already.
+const LOOK_WITHIN: Duration = Duration::from_millis(600);
+
+/// How often a node asks to join before it gives up; whoever supervises it starts it again.
+const ATTEMPTS_MAX: u32 = 60;
+
+/// The pause between two attempts: what stands against one ends by itself, as another change of
+/// members, or the last signs of life of the one that is replaced.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Which member a node is.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Its number.
+    pub(super) node: NodeId,
+    /// Whom its log begins with, if that is empty: nobody on a node that joins.
+    pub(super) founders: Members,
+    /// The members as far as they are known before the log is read.
+    pub(super) members: Members,
+}
+
+/// Finds out which member this node is; joins the cluster if it is none yet.
+pub(super) async fn entry(
+    config: &Config,
+    disk: &dyn Disk,
+    clock: &Clock,
+) -> Result<Entry, StartError> {
+    let own = config.member();
+    let founders = founders(config);
+    let known = node::look(disk).await.map_err(|error| StartError::Node {
+        dir: config.data_dir.display().to_string(),
+        error: error.into(),
+    })?;
+    if let Some(known) = known.filter(|known| known.name == own.name) {
+        return Ok(standing(config, known.node, founders));
+    }
+    if !config.join.is_empty() {
+        return join(config, &own, &config.join, clock).await;
+    }
+    let others = config.members.iter().filter(|other| other.id != own.id);
+    let others: Vec<String> = others.map(|other| other.grpc.clone()).collect();
+    match cluster_there(&others).await {
+        Some(members) => match members.iter().find(|member| member.name == own.name) {
+            Some(member) if !member.started => Ok(founding(own.id, founders)),
+            Some(_) => {
+                tracing::warn!("{} has an empty disk: it joins anew", own.name);
+                join(config, &own, &others, clock).await
+            }
+            None => Err(StartError::Unknown(own.name)),
+        },
+        None => Ok(founding(own.id, founders)),
+    }
+}
+
+/// The founders, as the configuration names them.
+pub(super) fn founders(config: &Config) -> Members {
+    Members::founding(config.members.iter().map(Member::from))
+}
+
+fn founding(node: NodeId, founders: Members) -> Entry {
+    Entry {
+        node,
+        members: founders.clone(),
+        founders,
+    }
+}
+
+/// A node whose directory says who it is. What the configuration says besides is of no account.
+fn standing(config: &Config, node: NodeId, founders: Members) -> Entry {
+    let own = config.member();
+    if own.id != node && own.id != NodeId(0) {
+        tracing::warn!(
+            "`node` = {} is who {} was when the cluster was founded; now it is member {}",
+            own.id.0,
+            own.name,
+            node.0
+        );
+    }
+    let is_founder = founders
+        .get(node)
+        .is_some_and(|founder| founder.name == own.name);
+    if is_founder {
+        return founding(node, founders);
+    }
+    // Until the log is read the others are taken to be where they were.
+    let others = founders.iter().filter(|founder| founder.name != own.name);
+    Entry {
+        node,
+        members: Members::founding(others.cloned()),
+        founders: Members::default(),
+    }
+}
+
+/// The members of the cluster that one of `addresses` belongs to, if there is one that has a leader.
+async fn cluster_there(addresses: &[String]) -> Option<Vec<pb::Member>> {
+    let asked: Vec<_> = addresses
+        .iter()
+        .filter_map(|address| client(std::slice::from_ref(address), LOOK_WITHIN).ok())
+        .map(|mut client| spawn(async move { client.members().await }))
+        .collect();
+    for answer in asked {
+        if let Ok(Ok(Ok(list))) = timeout(LOOK_WITHIN, answer).await
+            && !list.members.is_empty()
+        {
+            return Some(list.members);
+        }
+    }
+    None
+}
+
+/// Becomes a member, by asking those at `addresses`.
+async fn join(
+    config: &Config,
+    own: &config::Member,
+    addresses: &[String],
+    clock: &Clock,
+) -> Result<Entry, StartError> {
+    let no_way = |reason: String| StartError::Join {
+        addresses: addresses.join(","),
+        reason,
+    };
+    let mut client = client(addresses, ASK_WITHIN).map_err(no_way)?;
+    let mut last = String::new();
+    for _ in 0..ATTEMPTS_MAX {
+        match step(&mut client, config, own).await {
+            Ok(Some(entry)) => return Ok(entry),
+            // Something changed: look again at once.
+            Ok(None) => continue,
+            Err(error) => {
+                if error.to_string() != last {
+                    last = error.to_string();
+                    tracing::warn!("not a member yet: {last}");
+                }
+            }
+        }
+        clock.sleep(PAUSE).await;
+    }
+    Err(no_way(last))
+}
+
+/// One step on the way into the cluster: looks at the members, and does what is missing. Every step
+/// is safe to repeat, whatever became of the one before.
+async fn step(
+    client: &mut Client,
+    config: &Config,
+    own: &config::Member,
+) -> Result<Option<Entry>, ClientError> {
+    let list = client.members().await?;
+    let cluster = list.header.map_or(0, |header| header.cluster_id);
+    if cluster != config.cluster_id() {
+        return Err(ClientError::Refused {
+            endpoint: config.join.join(","),
+            reason: format!(
+                "it belongs to cluster {cluster:x}, and `cluster` = {:?} is {:x}",
+                config.cluster,
+                config.cluster_id()
+            ),
+        });
+    }
+    let place = list.members.iter().find(|member| is_ours(member, own));
+    let addition = |replaces| MemberAddRequest {
+        peer_urls: vec![own.peer.clone()],
+        is_learner: false,
+        name: own.name.clone(),
+        replaces,
+    };
+    match place {
+        None => client.add_member(&addition(0)).await.map(|_| None),
+        Some(place) if place.started => client.add_member(&addition(place.id)).await.map(|_| None),
+        Some(place) => {
+            let members = client
+                .update_member(&introduction(place.id, own, true))
+                .await?;
+            Ok(Some(Entry {
+                node: NodeId(place.id),
+                founders: Members::default(),
+                members: Members::founding(members.iter().map(member_in)),
+            }))
+        }
+    }
+}
+
+/// Whether a place in the list is this node's: it has its name, or was made for its address before
+/// it had one.
+fn is_ours(member: &pb::Member, own: &config::Member) -> bool {
+    let urls = [format!("http://{}", own.peer)];
+    member.name == own.name || (member.name.is_empty() && member.peer_urls == urls)
+}
+
+/// What a member says of itself.
+pub(super) fn introduction(id: u64, own: &config::Member, first: bool) -> MemberUpdateRequest {
+    MemberUpdateRequest {
+        id,
+        peer_urls: vec![own.peer.clone()],
+        introduction: Some(Introduction {
+            name: own.name.clone(),
+            grpc: own.grpc.clone(),
+            http: own.http.clone(),
+            first,
+        }),
+    }
+}
+
+/// The members that those at `addresses` know, for a node that knows none itself.
+pub(super) async fn ask_members(addresses: &[String]) -> Option<Members> {
+    let list = client(addresses, ASK_WITHIN).ok()?.members().await.ok()?;
+    Some(Members::founding(list.members.iter().map(member_in)))
+}
+
+fn member_in(member: &pb::Member) -> Member {
+    let address = |urls: &[String]| {
+        let url = urls.first().map_or("", String::as_str);
+        url.trim_start_matches("http://").to_owned()
+    };
+    Member {
+        id: NodeId(member.id),
+        name: member.name.clone(),
+        peer: address(&member.peer_urls),
+        grpc: address(&member.client_urls),
+        http: member.http.clone(),
+        started: member.started,
+    }
+}
+
+fn client(addresses: &[String], within: Duration) -> Result<Client, String> {
+    let connections = Connections::new(addresses)?;
+    Ok(Client::new(
+        connections,
+        within,
+        Clock::system(),
+        machine_rng(),
+    ))
+}

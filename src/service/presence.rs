@@ -1,0 +1,98 @@
+//! What a node that runs does about its membership: keeps its peers' addresses as the replicated list
+//! says, says its own, and ends when it hears that it was removed.
+
+use std::time::Duration;
+
+use super::entry::ask_members;
+use crate::{
+    config::{self, Config},
+    env::Clock,
+    gateway::{Gateway, SHARD},
+    machine::{Member, Members},
+    node::{Host, Order},
+    rpc::peers::Directory,
+    types::NodeId,
+};
+
+/// How long one attempt to say something to the cluster may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Keeps the directory of peers like the list of members that the state machine has.
+pub(super) async fn follow_members(host: Host, directory: Directory) {
+    let Ok(mut roster) = host.roster(SHARD) else {
+        return;
+    };
+    // Held no longer than this: a node that was stopped lets go of its data directory.
+    drop(host);
+    loop {
+        let members = roster.borrow_and_update().members.clone();
+        if !members.is_empty() {
+            directory.learn(&members);
+        }
+        if roster.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Ends the node's service if its peers say that it is no member any more.
+pub(super) async fn hear_of_removal(host: Host, directory: Directory) {
+    let said = directory.told_of_removal().await;
+    host.told_of_removal(&said);
+}
+
+/// Sees to it that the list of members says of this node what its configuration does; until the
+/// list is there, asks others for theirs: a node that joins refuses whom it does not know.
+pub(super) async fn introduce(
+    gateway: Gateway,
+    directory: Directory,
+    config: Config,
+    node: NodeId,
+    clock: Clock,
+) {
+    let own = config.member();
+    loop {
+        let members = gateway.members();
+        match members.get(node) {
+            Some(listed) if is_said(listed, &own) => return,
+            Some(_) => {
+                // Tried again whatever the error: it says no more than what is to be.
+                if let Err(error) = gateway.order(&words(node, &own), PATIENCE).await {
+                    tracing::debug!("not introduced yet: {error}");
+                }
+            }
+            None => learn_from_others(&members, &directory, &config).await,
+        }
+        clock.sleep(PAUSE).await;
+    }
+}
+
+async fn learn_from_others(members: &Members, directory: &Directory, config: &Config) {
+    let founders = config.members.iter().map(|member| &member.grpc);
+    let others: Vec<String> = config.join.iter().chain(founders).cloned().collect();
+    if members.is_empty()
+        && !others.is_empty()
+        && let Some(members) = ask_members(&others).await
+    {
+        directory.learn(&members);
+    }
+}
+
+fn is_said(listed: &Member, own: &config::Member) -> bool {
+    let said = (&listed.name, &listed.peer, &listed.grpc, &listed.http);
+    listed.started && said == (&own.name, &own.peer, &own.grpc, &own.http)
+}
+
+fn words(id: NodeId, own: &config::Member) -> Order {
+    Order::Introduce {
+        id,
+        name: own.name.clone(),
+        peer: own.peer.clone(),
+        grpc: own.grpc.clone(),
+        http: own.http.clone(),
+        first: false,
+    }
+}
