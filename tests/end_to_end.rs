@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde_json::Value;
 use sisyphus::{
     client::Client,
     env::{
@@ -84,7 +85,7 @@ impl Ledger {
 
 /// Every key of the ledger is there, asked at any node.
 async fn assert_all_present(cluster: &Cluster, written: usize) {
-    for at in 0..3 {
+    for at in cluster.running() {
         let mut client = cluster.client(at);
         for number in 0..written {
             let key = ledger_key(number);
@@ -95,11 +96,11 @@ async fn assert_all_present(cluster: &Cluster, written: usize) {
     }
 }
 
-fn start_load(cluster: &Cluster, history: &str) -> Child {
+fn start_load(cluster: &Cluster, history: &str, duration: &str) -> Child {
     let load = [
         "workload",
         "--duration",
-        "12s",
+        duration,
         "--clients",
         "8",
         "--keys",
@@ -134,7 +135,7 @@ async fn a_killed_leader_is_replaced_and_nothing_acknowledged_is_lost() {
     let mut cluster = Cluster::start("killed_leader", 3);
     let leader = cluster.leader().await;
     let history = cluster.dir().join("history.jsonl").display().to_string();
-    let load = start_load(&cluster, &history);
+    let load = start_load(&cluster, &history, "12s");
     let ledger = Ledger::start(cluster.client(0));
     ledger.wait_for_more(WRITES).await;
 
@@ -168,4 +169,90 @@ async fn a_cluster_that_was_killed_as_a_whole_comes_back_with_everything() {
     ledger.wait_for_more(WRITES).await;
     let written = ledger.stop().await;
     assert_all_present(&cluster, written).await;
+}
+
+/// The members as `sicli` tells them.
+fn members(cluster: &Cluster) -> Vec<Value> {
+    let command = ["cluster", "members", "--output", "json"];
+    let output = cluster.sicli().args(command).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap();
+    all["members"].as_array().unwrap().clone()
+}
+
+/// Waits until a member of this name, with another number than `not`, votes. Answers its number.
+async fn votes(cluster: &Cluster, name: &str, not: u64) -> u64 {
+    let clock = Clock::system();
+    loop {
+        let all = members(cluster);
+        let ours = |member: &&Value| {
+            member["name"] == name && member["learner"] == false && member["id"] != not
+        };
+        if let Some(member) = all.iter().find(ours) {
+            return member["id"].as_u64().unwrap();
+        }
+        assert!(clock.now_us() < PATIENCE.as_micros() as u64, "{all:?}");
+        clock.sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+fn order(cluster: &Cluster, words: &[&str]) {
+    let output = cluster.sicli().arg("cluster").args(words).output().unwrap();
+    println!("cluster {words:?}: {}", text(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_added_removed_and_replaced_under_load_and_nothing_is_lost() {
+    let mut cluster = Cluster::start("members", 3);
+    cluster.leader().await;
+    let history = cluster.dir().join("history.jsonl").display().to_string();
+    let load = start_load(&cluster, &history, "20s");
+    let ledger = Ledger::start(cluster.client(0));
+    ledger.wait_for_more(WRITES).await;
+
+    let fourth = cluster.make_room();
+    let peer = cluster.peer(fourth).to_owned();
+    order(&cluster, &["add", "node-4", &peer]);
+    cluster.restart(fourth);
+    assert_eq!(votes(&cluster, "node-4", 0).await, 4);
+    ledger.wait_for_more(WRITES).await;
+
+    let leader = cluster.leader().await;
+    order(&cluster, &["remove", &format!("node-{}", leader + 1)]);
+    assert_eq!(cluster.ended(leader).await, Some(1));
+    assert!(cluster.log(leader).contains("was removed from the cluster"));
+    ledger.wait_for_more(WRITES).await;
+    assert_ne!(cluster.leader().await, leader);
+
+    // A founder, so that it would found the cluster again if it could not be told apart.
+    let wiped = cluster.running()[0];
+    let before = wiped as u64 + 1;
+    cluster.wipe(wiped);
+    ledger.wait_for_more(WRITES).await;
+    cluster.restart(wiped);
+    let after = votes(&cluster, &format!("node-{before}"), before).await;
+    assert!(after > 4, "member {after} had its number from another");
+    let ids: Vec<u64> = members(&cluster)
+        .iter()
+        .flat_map(|m| m["id"].as_u64())
+        .collect();
+    assert!(!ids.contains(&before) && ids.len() == 3, "{ids:?}");
+    ledger.wait_for_more(WRITES).await;
+
+    // It is who it has become, whatever its configuration says.
+    cluster.kill(wiped);
+    cluster.restart(wiped);
+    order(&cluster, &["transfer-leader", &format!("node-{before}")]);
+    assert_eq!(cluster.leader().await, wiped);
+    ledger.wait_for_more(WRITES).await;
+
+    let load = load.wait_with_output().unwrap();
+    assert!(load.status.success(), "{}", text(&load));
+    let written = ledger.stop().await;
+    cluster.caught_up().await;
+    assert_all_present(&cluster, written).await;
+    let checked = cluster.sicli().args(["check", &history]).output().unwrap();
+    println!("{written} writes; {}{}", text(&load), text(&checked));
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
 }

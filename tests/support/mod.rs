@@ -41,6 +41,8 @@ struct Node {
     peer: String,
     grpc: String,
     http: String,
+    /// Whether it is none of the founders.
+    joins: bool,
     process: Option<Child>,
 }
 
@@ -57,6 +59,7 @@ impl Cluster {
             peer: address(),
             grpc: address(),
             http: address(),
+            joins: false,
             process: None,
         });
         let nodes = nodes.collect();
@@ -81,9 +84,30 @@ impl Cluster {
         Client::new(connections, PATIENCE, Clock::system(), machine_rng()).preferring(prefers)
     }
 
+    /// A new place for a node that is to join. Nothing is started. Answers where it is.
+    pub fn make_room(&mut self) -> usize {
+        let mut addresses = free_addresses(3).into_iter();
+        let mut address = || addresses.next().unwrap();
+        self.nodes.push(Node {
+            id: self.nodes.len() + 1,
+            peer: address(),
+            grpc: address(),
+            http: address(),
+            joins: true,
+            process: None,
+        });
+        self.nodes.len() - 1
+    }
+
+    /// Where the other members reach a node.
+    pub fn peer(&self, at: usize) -> &str {
+        &self.nodes[at].peer
+    }
+
     /// Starts a node's process on the directory it has.
     pub fn restart(&mut self, at: usize) {
-        let members = self.nodes.iter().map(|node| {
+        let founders = self.nodes.iter().filter(|node| !node.joins);
+        let members = founders.map(|node| {
             let Node {
                 id,
                 peer,
@@ -94,15 +118,28 @@ impl Cluster {
             format!("{id}={peer},{grpc},{http}")
         });
         let members = members.collect::<Vec<_>>().join(";");
+        let endpoints = self.endpoints().join(",");
         let node = &mut self.nodes[at];
         let log = File::options()
             .create(true)
             .append(true)
             .open(log_file(&self.dir, node.id))
             .unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_sisyphus"))
-            .args(["serve", "--member", &members])
-            .args(["--node", &node.id.to_string(), "--data-dir"])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sisyphus"));
+        match node.joins {
+            true => command
+                .args(["serve", "--name", &format!("node-{}", node.id)])
+                .args([
+                    "--advertise",
+                    &[&*node.peer, &node.grpc, &node.http].join(","),
+                ])
+                .args(["--join", &endpoints]),
+            false => command
+                .args(["serve", "--member", &members])
+                .args(["--node", &node.id.to_string()]),
+        };
+        let process = command
+            .arg("--data-dir")
             .arg(self.dir.join(format!("data-{}", node.id)))
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -116,6 +153,40 @@ impl Cluster {
         let mut process = self.nodes[at].process.take().expect("the node runs");
         process.kill().unwrap();
         process.wait().unwrap();
+    }
+
+    /// Kills a node and loses its disk.
+    pub fn wipe(&mut self, at: usize) {
+        self.kill(at);
+        fs::remove_dir_all(self.dir.join(format!("data-{}", self.nodes[at].id))).unwrap();
+    }
+
+    /// Waits until a node's process ends by itself. Answers with which code.
+    pub async fn ended(&mut self, at: usize) -> Option<i32> {
+        let began = Instant::now();
+        let process = self.nodes[at].process.as_mut().expect("the node runs");
+        loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                self.nodes[at].process = None;
+                return status.code();
+            }
+            assert!(began.elapsed() < PATIENCE, "the node goes on");
+            Clock::system().sleep(POLL).await;
+        }
+    }
+
+    /// What a node has logged.
+    pub fn log(&self, at: usize) -> String {
+        fs::read_to_string(log_file(&self.dir, self.nodes[at].id)).unwrap()
+    }
+
+    /// The places of the nodes that run.
+    pub fn running(&self) -> Vec<usize> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes
+            .filter(|(_, node)| node.process.is_some())
+            .map(|(at, _)| at)
+            .collect()
     }
 
     /// What every running node says of itself; nothing if one does not answer.
@@ -137,9 +208,12 @@ impl Cluster {
             let statuses = self.statuses().await.unwrap_or_default();
             let leader = statuses.first().map_or(0, |status| status.leader);
             let agreed = leader != 0 && statuses.iter().all(|status| status.leader == leader);
-            let at = self.nodes.iter().position(|node| node.id as u64 == leader);
-            if let Some(at) = at.filter(|at| agreed && self.nodes[*at].process.is_some()) {
-                return at;
+            let is_leader = |status: &StatusResponse| {
+                status.header.map(|header| header.member_id) == Some(leader)
+            };
+            let at = statuses.iter().position(is_leader);
+            if let Some(at) = at.filter(|_| agreed) {
+                return self.running()[at];
             }
             assert!(began.elapsed() < PATIENCE, "no leader: {statuses:?}");
             Clock::system().sleep(POLL).await;

@@ -58,7 +58,7 @@ pub(super) enum Command {
     Delete(DeleteArgs),
     /// Prints keys and values in key order
     Scan(ScanArgs),
-    /// Asks about the cluster
+    /// Asks about the cluster, changes its members, moves its leader
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// Decides whether a recorded history is linearizable
@@ -118,6 +118,53 @@ pub(super) struct ScanArgs {
 pub(super) enum ClusterCommand {
     /// Prints what every endpoint says of itself
     Status,
+    /// Prints the members
+    Members,
+    /// Adds a node: it learns, and votes as soon as it has caught up
+    Add(AddArgs),
+    /// Removes a member, for good: its number is never used again
+    Remove(MemberArgs),
+    /// Makes a voter of a learner that has caught up
+    Promote(MemberArgs),
+    /// Adds a node in the place of a member, which goes when the new one has caught up
+    Replace(ReplaceArgs),
+    /// Hands leadership over, and waits until the other one leads
+    TransferLeader(TransferArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct AddArgs {
+    /// What it is called
+    pub name: String,
+    /// Where the other members will reach it
+    #[arg(value_name = "HOST:PORT", value_parser = address)]
+    pub peer: String,
+    /// It stays a learner
+    #[arg(long)]
+    pub learner: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct MemberArgs {
+    /// Its name or its number
+    pub member: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ReplaceArgs {
+    /// Who goes: name or number
+    pub old: String,
+    /// What the new one is called; it may be the old one's name
+    pub name: String,
+    /// Where the other members will reach the new one; it may be the old one's address
+    #[arg(value_name = "HOST:PORT", value_parser = address)]
+    pub peer: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct TransferArgs {
+    /// To this voter, by name or number; without it, to the one that suits best
+    pub to: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -194,6 +241,17 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn address(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port))
+            if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("write host:port, for example db4.internal:5000".to_owned()),
+    }
+}
+
 fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
@@ -232,6 +290,14 @@ mod tests {
         assert_eq!(share("0.25"), Ok(0.25));
         for wrong in ["", "-0.1", "1.1", "NaN", "half"] {
             assert!(share(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        assert_eq!(address("db4:5000"), Ok("db4:5000".to_owned()));
+        for wrong in ["", "db4", ":5000", "db4:", "db4:0", "db4:70000"] {
+            assert!(address(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -62,8 +62,7 @@ fn row(address: &str, said: &Said) -> Vec<String> {
             let header = status.header.unwrap_or_default();
             vec![
                 address.to_owned(),
-                // etcd's ids are random 64 bits and known by their hexadecimal form; ours are small.
-                format!("{:x}", header.member_id),
+                shown_id(header.member_id),
                 role(status).to_owned(),
                 status.raft_term.to_string(),
                 status.raft_index.to_string(),
@@ -92,6 +91,15 @@ fn json_status(address: &str, said: &Said) -> Value {
                 "version": status.version,
             })
         }
+    }
+}
+
+/// A member's number for eyes. Ours are small; etcd's are random 64 bits and known by their
+/// hexadecimal form.
+pub(super) fn shown_id(id: u64) -> String {
+    match u32::try_from(id) {
+        Ok(id) => id.to_string(),
+        Err(_) => format!("{id:x}"),
     }
 }
 

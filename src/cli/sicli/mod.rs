@@ -7,7 +7,7 @@
 //! | code | means |
 //! |---|---|
 //! | 0 | done; found; linearizable |
-//! | 1 | no such key; nothing deleted; not linearizable |
+//! | 1 | no such key or member; nothing deleted; members not changed; not linearizable |
 //! | 2 | wrong usage: words, files, keys that the server refuses |
 //! | 3 | the cluster, or one of the endpoints asked about, cannot be reached; the outcome is unknown; the checker cannot tell |
 //!
@@ -26,6 +26,7 @@ mod check;
 mod cluster;
 mod files;
 mod kv;
+mod members;
 mod output;
 mod workload;
 
@@ -141,6 +142,7 @@ async fn run(args: Args) -> Ended {
         Command::Cluster(ClusterCommand::Status) => {
             cluster::status(&connections, common.timeout, &output).await
         }
+        Command::Cluster(command) => members::run(client(), command, &output).await,
         Command::Workload(args) => workload::run(connections, common.timeout, args, &output).await,
         Command::Check(_) => unreachable!("it needs no cluster and was done above"),
     }
