@@ -6,18 +6,23 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sisyphus::{
     config::Limits,
-    env::{Clock, Disk, DiskResult, File, Inbound, Lane, MemDisk, Transport},
+    env::{Clock, Inbound, Lane, MemDisk, Transport},
     gateway::{Consistency, Gateway},
     machine::{KeyRange, Members, Op, Query, RangeEnd, Txn},
-    node::{Host, RequestError, Settings, World},
+    node::{Host, RequestError, Settings, StartError, World},
     rng::Rng,
-    types::{NodeId, RequestId},
+    rpc::{self, Envelope, PeerBody, StateHash},
+    types::{NodeId, RequestId, ShardId},
 };
+
+#[path = "support/stalling.rs"]
+mod stalling;
+
+use stalling::Stalling;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -42,76 +47,6 @@ impl Transport for Port {
         {
             host.deliver(self.from, frame);
         }
-    }
-}
-
-/// A disk that answers no sync of a file while its node is named as stalled.
-struct Stalling<T: ?Sized> {
-    disk: Arc<T>,
-    node: NodeId,
-    stalled: Arc<Mutex<BTreeSet<NodeId>>>,
-}
-
-impl<T: ?Sized> Stalling<T> {
-    fn file(&self, file: Arc<dyn File>) -> Arc<dyn File> {
-        Arc::new(Stalling {
-            disk: file,
-            node: self.node,
-            stalled: self.stalled.clone(),
-        })
-    }
-}
-
-#[async_trait]
-impl Disk for Stalling<MemDisk> {
-    async fn open(&self, path: &str) -> DiskResult<Arc<dyn File>> {
-        Ok(self.file(self.disk.open(path).await?))
-    }
-    async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>> {
-        Ok(self.file(self.disk.create(path).await?))
-    }
-    async fn create_dir(&self, path: &str) -> DiskResult<()> {
-        self.disk.create_dir(path).await
-    }
-    async fn list(&self, dir: &str) -> DiskResult<Vec<String>> {
-        self.disk.list(dir).await
-    }
-    async fn link(&self, from: &str, to: &str) -> DiskResult<()> {
-        self.disk.link(from, to).await
-    }
-    async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
-        self.disk.rename(from, to).await
-    }
-    async fn remove(&self, path: &str) -> DiskResult<()> {
-        self.disk.remove(path).await
-    }
-    async fn sync_dir(&self, dir: &str) -> DiskResult<()> {
-        self.disk.sync_dir(dir).await
-    }
-}
-
-#[async_trait]
-impl File for Stalling<dyn File> {
-    async fn read_at(&self, offset: u64, length: usize) -> DiskResult<Bytes> {
-        self.disk.read_at(offset, length).await
-    }
-    async fn append(&self, bytes: &[u8]) -> DiskResult<u64> {
-        self.disk.append(bytes).await
-    }
-    async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
-        self.disk.write_at(offset, bytes).await
-    }
-    async fn truncate(&self, length: u64) -> DiskResult<()> {
-        self.disk.truncate(length).await
-    }
-    async fn sync(&self) -> DiskResult<()> {
-        while self.stalled.lock().contains(&self.node) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        self.disk.sync().await
-    }
-    async fn length(&self) -> DiskResult<u64> {
-        self.disk.length().await
     }
 }
 
@@ -144,6 +79,10 @@ impl Cluster {
     }
 
     async fn start(&mut self, id: NodeId) {
+        self.try_start(id).await.expect("the node starts");
+    }
+
+    async fn try_start(&mut self, id: NodeId) -> Result<(), StartError> {
         self.starts += 1;
         let clock = Clock::system();
         let settings = Settings {
@@ -167,10 +106,11 @@ impl Cluster {
             rng: Rng::new(self.starts),
             observer: None,
         };
-        let host = Host::start(settings, world).await.expect("the node starts");
+        let host = Host::start(settings, world).await?;
         self.net.nodes.lock().insert(id, host.clone());
         self.gateways
             .insert(id, Gateway::new(host, clock, self.limits.clone()));
+        Ok(())
     }
 
     /// Takes a node's power: everything unsynced is gone.
@@ -466,4 +406,62 @@ async fn a_leader_whose_disk_stalls_makes_room_for_another() {
     cluster.stalled.lock().clear();
     let done = stuck.await.unwrap();
     assert!(done.is_ok(), "it was committed without the disk: {done:?}");
+}
+
+/// Node `from` tells `host` that its state machine came to `hash` after entry `index`.
+fn tell_state(host: &Host, from: u64, index: u64, hash: u64) {
+    let envelope = Envelope {
+        cluster: 7,
+        shard: ShardId(0),
+        from: NodeId(from),
+        to: host.status().node,
+        body: PeerBody::StateHash(StateHash { index, hash }),
+    };
+    host.deliver(NodeId(from), rpc::encode(&envelope));
+}
+
+#[tokio::test]
+async fn a_replica_whose_state_differs_from_a_majority_stops_for_good() {
+    let mut cluster = Cluster::new(3, Limits::test_min()).await;
+    let host = cluster.net.nodes.lock()[&NodeId(3)].clone();
+    // Equal states, at more indexes than one: nobody is fenced.
+    for number in 0..150 {
+        write(cluster.at(1), &format!("k{number}"), "v").await;
+    }
+    assert_eq!(host.failure().reason(), None);
+    // One that differs may be wrong itself; two that agree are a majority.
+    let next = 64 * 4;
+    tell_state(&host, 1, next, 1);
+    for number in 0..110 {
+        write(cluster.at(1), &format!("k{number}"), "w").await;
+    }
+    let own = host.status().shards[0].raft.applied;
+    assert!(own >= next, "{own}");
+    assert_eq!(host.failure().reason(), None);
+    let last = 64 * 6;
+    tell_state(&host, 1, last, 1);
+    tell_state(&host, 2, last, 1);
+    for number in 0..130 {
+        // It may be the leader that stops: then one of them has an unknown end.
+        let _ = cluster
+            .at(1)
+            .write(put(&format!("k{number}"), "x"), None, PATIENCE)
+            .await;
+    }
+    let failed = tokio::time::timeout(PATIENCE, host.failure().wait()).await;
+    let reason = failed.expect("it finds out");
+    assert!(reason.contains("after entry 384"), "{reason}");
+    let read = cluster
+        .at(3)
+        .read(get("k"), Consistency::Linearizable, PATIENCE);
+    assert!(matches!(read.await, Err(RequestError::Failed(_))));
+    // It does not start on that state again, and says what to do.
+    cluster.power_loss(NodeId(3));
+    let error = cluster.try_start(NodeId(3)).await.err().expect("a refusal");
+    let told = error.to_string();
+    assert!(
+        told.contains("after entry 384") && told.contains("fenced"),
+        "{told}"
+    );
+    write(cluster.at(1), "k", "the others go on").await;
 }

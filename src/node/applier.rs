@@ -1,21 +1,27 @@
 //! The stage that applies committed entries, one task per shard. It alone writes the state machine;
 //! while it works, or waits for a write stall to end, the replica goes on electing and replicating.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{
-    Event, Failure, Fate, Roster, StartError,
+    Event, Failure, Fate, Roster, StartError, divergence,
     fate::Waiter,
+    fence,
     incoming::Incoming,
     link::Link,
     outgoing::{self, Outgoing, Road},
     replica::Completion,
 };
 use crate::{
-    env::task::{Receiver, Sender, Tasks, watch},
+    env::{
+        Disk,
+        task::{Receiver, Sender, Tasks, watch},
+    },
     machine::{Machine, MachineError, Members, Reply},
     raft::{Base, Entry, NewMembership, Payload},
-    rpc::{SnapshotChunk, SnapshotOffer},
+    rpc::{SnapshotChunk, SnapshotOffer, StateHash},
     types::{Index, LogPosition, NodeId},
 };
 
@@ -38,12 +44,15 @@ pub(super) enum ApplierJob {
     Offer(NodeId, SnapshotOffer),
     /// A chunk of it arrived.
     Chunk(NodeId, SnapshotChunk),
+    /// The state machine is wrong, for this reason: nothing more may come of it.
+    Fence(String),
 }
 
 /// The applier of one shard.
 pub(super) struct Applier {
     pub(super) machine: Machine,
     pub(super) link: Link,
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) jobs: Receiver<ApplierJob>,
     pub(super) failure: Failure,
     pub(super) memtable_bytes: usize,
@@ -73,6 +82,7 @@ impl Applier {
                     self.send_snapshot(outgoing, done.clone());
                     Ok(None)
                 }
+                ApplierJob::Fence(why) => return self.fence(why).await,
             };
             match result {
                 // A closed channel means that the node is stopping.
@@ -90,7 +100,9 @@ impl Applier {
         &mut self,
         entries: Vec<(Entry, Option<Waiter>)>,
     ) -> Result<Completion, MachineError> {
+        let mut states = Vec::new();
         for (entry, waiter) in entries {
+            let index = entry.at.index;
             // Entries that a snapshot already holds: after a restart, or when one was installed
             // while they were under way. What they answered is not known any more.
             if entry.at.index <= self.machine.applied().index {
@@ -101,10 +113,26 @@ impl Applier {
                 continue;
             }
             self.apply(entry, waiter).await?;
+            if index.is_multiple_of(divergence::EVERY) {
+                let hash = self.machine.hash();
+                states.push(StateHash { index, hash });
+            }
         }
         self.forget_overtaken();
         let (applied, durable) = (self.machine.applied().index, self.machine.durable());
-        Ok(Completion::Applied { applied, durable })
+        Ok(Completion::Applied {
+            applied,
+            durable,
+            states,
+        })
+    }
+
+    /// Marks the data directory, so that the node does not start on this state again, and gives up.
+    async fn fence(&self, why: String) {
+        if let Err(error) = fence::mark(&self.disk, &why).await {
+            tracing::error!("the data directory cannot be marked: {error}");
+        }
+        self.failure.report(why);
     }
 
     async fn apply(&mut self, entry: Entry, waiter: Option<Waiter>) -> Result<(), MachineError> {

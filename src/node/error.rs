@@ -71,6 +71,11 @@ pub enum StartError {
         /// The machine's end.
         applied: LogPosition,
     },
+    /// The node's state was found to be wrong.
+    #[error(
+        "{0}: the data directory is fenced; move it away, to be examined, and start the node on an          empty one to have it replaced"
+    )]
+    Fenced(String),
     /// The node is not one of the founders it was given.
     #[error("node {0} is not among the members {1}: correct `node` or `members`")]
     NotMember(u64, String),

@@ -32,6 +32,11 @@ impl Failure {
         self.inner.reason.lock().clone()
     }
 
+    /// Whether the node has failed.
+    pub(super) fn is_reported(&self) -> bool {
+        self.inner.reason.lock().is_some()
+    }
+
     /// Waits for a failure. One waiter at a time.
     pub async fn wait(&self) -> String {
         loop {

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::{
     Behind, Failure, Fate, Identity, LogStore, Observer, Order, RequestError, Roster, ShardStatus,
-    StartError, Status,
+    StartError, Status, fence,
     identity::{self, Claim},
     link::Link,
     replica::{Completion, Inputs},
@@ -108,6 +108,9 @@ impl Host {
         match claim {
             Claim::Standing => check_log_is_there(disk.as_ref()).await?,
             Claim::Fresh => check_founders(&settings)?,
+        }
+        if let Some(reason) = fence::reason(disk).await? {
+            return Err(StartError::Fenced(reason));
         }
         let segment_bytes = settings.limits.segment_bytes;
         let (mut store, mut restored) =
@@ -381,7 +384,9 @@ fn directories() -> Vec<String> {
     let shards = SHARDS
         .iter()
         .map(|shard| format!("{}/", start::directory(*shard)));
-    shards.chain([format!("{LOG_DIR}/")]).collect()
+    shards
+        .chain([format!("{LOG_DIR}/"), fence::FILE.to_owned()])
+        .collect()
 }
 
 fn link(settings: &Settings, world: &World, shard: ShardId) -> Link {

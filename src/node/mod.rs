@@ -30,6 +30,7 @@
 //!   sender named, though frames are duplicated and leaders restart (`forwards`);
 //! * a snapshot replaces the state machine in one atomic step, and the log is cut after that; the
 //!   opposite order would leave a log that begins behind the state;
+//! * replicas that applied the same came to the same, or the one that did not stops (`divergence`);
 //! * after the log could not be written, nothing is acknowledged again: the node fails for good.
 //!
 //! # Followers that lag
@@ -57,9 +58,11 @@
 //! theirs; it could look into its log instead.
 
 mod applier;
+mod divergence;
 mod error;
 mod failure;
 mod fate;
+mod fence;
 mod forwards;
 mod host;
 mod identity;

@@ -4,8 +4,9 @@
 use std::{pin::Pin, time::Duration};
 
 use super::{
-    Event, Roster,
+    Event, Failure, Roster,
     applier::ApplierJob,
+    divergence::Divergence,
     fate::{Fate, Waiter},
     forwards::Forwards,
     link::Link,
@@ -25,7 +26,7 @@ use crate::{
         task::{Receiver, Sender, Sleep, select, watch},
     },
     raft::{Base, Message, PeerState, PeerStatus, Raft, Ready, Room},
-    rpc::{ForwardReply, PeerBody, SnapshotAck},
+    rpc::{ForwardReply, PeerBody, SnapshotAck, StateHash},
     types::{Index, LogPosition, NodeId, Term},
 };
 
@@ -46,6 +47,8 @@ pub(super) enum Completion {
         applied: Index,
         /// How far it is on disk.
         durable: LogPosition,
+        /// What the machine came to, where that is to be compared.
+        states: Vec<StateHash>,
     },
     /// A snapshot is in the place of the state machine, durably.
     Installed {
@@ -88,6 +91,8 @@ pub(super) struct Replica {
     pub(super) forwards: Forwards,
     pub(super) transfers: Transfers,
     pub(super) resignation: Resignation,
+    pub(super) divergence: Divergence,
+    pub(super) failure: Failure,
     pub(super) board: Board,
     /// Who belongs to the cluster, as of what is applied.
     pub(super) roster: watch::Receiver<Roster>,
@@ -99,11 +104,11 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    /// Works until the node stops.
+    /// Works until the node stops, or fails: others must not wait for a leader that cannot go on.
     pub(super) async fn run(mut self, mut inputs: Inputs) {
         let mut next_tick = self.tick_timer();
         self.advance();
-        loop {
+        while !self.failure.is_reported() {
             // In this order, so that a flood of requests delays neither elections nor commits.
             select! {
                 biased;
@@ -169,11 +174,18 @@ impl Replica {
                 self.disk_answered();
                 self.raft.persisted(ticket);
             }
-            Completion::Applied { applied, durable } => {
+            Completion::Applied {
+                applied,
+                durable,
+                states,
+            } => {
                 self.applying = false;
                 self.durable = durable;
                 self.raft.applied(applied);
                 self.reads.applied(applied);
+                for state in states {
+                    self.tell_state(state);
+                }
                 self.compact();
             }
             Completion::Installed { base } => self.installed(base),
@@ -220,6 +232,7 @@ impl Replica {
             }
             PeerBody::SnapshotOffer(_) | PeerBody::SnapshotChunk(_) => {}
             PeerBody::SnapshotAck(ack) => self.take_ack(from, ack),
+            PeerBody::StateHash(state) => self.hear_state(from, state),
         }
     }
 
@@ -237,7 +250,7 @@ impl Replica {
     }
 
     /// Queues a job that may wait, leaving room for the one batch of entries. False if there is none.
-    fn applier_job(&self, job: ApplierJob) -> bool {
+    pub(super) fn applier_job(&self, job: ApplierJob) -> bool {
         self.applier.capacity() > 1 && self.applier.try_send(job).is_ok()
     }
 

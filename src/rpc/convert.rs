@@ -13,7 +13,7 @@ use prost::Message as _;
 use thiserror::Error;
 
 use super::{
-    Asked, Envelope, Forward, ForwardReply, PeerBody,
+    Asked, Envelope, Forward, ForwardReply, PeerBody, StateHash,
     proto::peer::{self, envelope},
 };
 use crate::{
@@ -138,6 +138,12 @@ fn body_out(envelope: &Envelope) -> envelope::Body {
         PeerBody::SnapshotOffer(offer) => envelope::Body::SnapshotOffer(snapshot::offer_out(offer)),
         PeerBody::SnapshotChunk(chunk) => envelope::Body::SnapshotChunk(snapshot::chunk_out(chunk)),
         PeerBody::SnapshotAck(ack) => envelope::Body::SnapshotAck(snapshot::ack_out(ack)),
+        PeerBody::StateHash(StateHash { index, hash }) => {
+            envelope::Body::StateHash(peer::StateHash {
+                index: *index,
+                hash: *hash,
+            })
+        }
     }
 }
 
@@ -182,6 +188,17 @@ fn body_in(from: NodeId, to: NodeId, body: envelope::Body) -> Result<PeerBody> {
         envelope::Body::SnapshotOffer(offer) => PeerBody::SnapshotOffer(snapshot::offer_in(offer)?),
         envelope::Body::SnapshotChunk(chunk) => PeerBody::SnapshotChunk(snapshot::chunk_in(chunk)?),
         envelope::Body::SnapshotAck(ack) => PeerBody::SnapshotAck(snapshot::ack_in(ack)?),
+        envelope::Body::StateHash(state) => {
+            check(
+                state.index != 0,
+                "state_hash.index",
+                "before the first entry",
+            )?;
+            PeerBody::StateHash(StateHash {
+                index: state.index,
+                hash: state.hash,
+            })
+        }
     })
 }
 

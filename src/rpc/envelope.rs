@@ -6,7 +6,7 @@ use super::{SnapshotAck, SnapshotChunk, SnapshotOffer};
 use crate::{
     env::Lane,
     raft,
-    types::{NodeId, ShardId, Term},
+    types::{Index, NodeId, ShardId, Term},
 };
 
 /// A message between two nodes, for one shard.
@@ -39,6 +39,8 @@ pub enum PeerBody {
     SnapshotChunk(SnapshotChunk),
     /// The answer to an offer or a chunk.
     SnapshotAck(SnapshotAck),
+    /// What the sender's state machine came to.
+    StateHash(StateHash),
 }
 
 impl PeerBody {
@@ -54,7 +56,7 @@ impl PeerBody {
             PeerBody::Forward(_) | PeerBody::ForwardReply(_) => Lane::Bulk,
             // The offer with the chunks, which it must not come behind.
             PeerBody::SnapshotOffer(_) | PeerBody::SnapshotChunk(_) => Lane::Snapshot,
-            PeerBody::Raft(_) | PeerBody::SnapshotAck(_) => Lane::Urgent,
+            PeerBody::Raft(_) | PeerBody::SnapshotAck(_) | PeerBody::StateHash(_) => Lane::Urgent,
         }
     }
 }
@@ -91,4 +93,13 @@ pub struct ForwardReply {
     pub origin: u64,
     /// The encoded fate (`node/fate` draws it); not empty.
     pub fate: Bytes,
+}
+
+/// What a state machine came to. Two that applied the same have the same hash, or one is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateHash {
+    /// The entry that was applied last; from 1.
+    pub index: Index,
+    /// The hash of all entries up to there and of what they came to.
+    pub hash: u64,
 }

@@ -20,5 +20,5 @@ pub mod proto;
 mod transfer;
 
 pub use convert::{ConvertError, FRAME_BYTES_MAX, decode, encode};
-pub use envelope::{Asked, Envelope, Forward, ForwardReply, PeerBody};
+pub use envelope::{Asked, Envelope, Forward, ForwardReply, PeerBody, StateHash};
 pub use transfer::{SnapshotAck, SnapshotChunk, SnapshotOffer, SnapshotWord};

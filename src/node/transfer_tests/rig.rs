@@ -130,6 +130,7 @@ impl Receiving {
             roster: watch::channel(Roster::of(&machine, 0)).0,
             machine,
             link: link(TO, &wire),
+            disk: Arc::new(disk.clone()),
             jobs,
             failure: Failure::default(),
             memtable_bytes: limits().memtable_bytes,

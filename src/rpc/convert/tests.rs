@@ -126,6 +126,9 @@ fn peer_body() -> impl Strategy<Value = PeerBody> {
                 })
             }
         ),
+        1 => (1..=NUMBER_MAX, any::<u64>()).prop_map(|(index, hash)| {
+            PeerBody::StateHash(StateHash { index, hash })
+        }),
         1 => (number(), word()).prop_map(|(transfer, word)| {
             PeerBody::SnapshotAck(SnapshotAck { transfer, word })
         }),
