@@ -194,6 +194,7 @@ fn reconcile(
         base: Base { at: base, .. },
         ref entries,
         hard_state,
+        damaged,
         ..
     } = restored;
     if applied.index < base.index {
@@ -237,5 +238,6 @@ fn reconcile(
         base,
         entries: Vec::new(),
         applied: applied.index,
+        damaged,
     })
 }

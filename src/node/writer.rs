@@ -77,6 +77,7 @@ impl Writer {
             hard_state,
             reset,
             entries,
+            healed: _,
         } = persist;
         link.observe(Event::Persisted {
             hard_state,

@@ -22,6 +22,7 @@ impl Raft {
     pub(super) fn answer_pre_vote(&mut self, from: NodeId, asked: Term, last: LogPosition) {
         let shared = &self.shared;
         let granted = asked > shared.term && last >= shared.log.last() && !self.is_content();
+        let granted = granted && shared.recovering.is_none();
         // A refusal tells the asking replica the term, in case it is behind.
         let term = if granted { asked } else { shared.term };
         self.shared
@@ -29,10 +30,12 @@ impl Raft {
     }
 
     /// Answers a request for a vote in the present term: the first who asks gets it, if its log is
-    /// at least as up to date (§5.4.1). The promise leaves when it is durable.
+    /// at least as up to date (§5.4.1). The promise leaves when it is durable. Who has lost entries
+    /// cannot compare, and votes for nobody.
     pub(super) fn answer_vote(&mut self, from: NodeId, last: LogPosition) {
         let shared = &self.shared;
         let free = shared.vote.is_none() || shared.vote == Some(from);
+        let free = free && shared.recovering.is_none();
         if !free || last < shared.log.last() || self.leader().is_some() {
             self.shared.send(from, Body::VoteReply { granted: false });
             return;

@@ -21,6 +21,8 @@ pub(super) struct Follower {
     vouched: Index,
     /// An append up to here waits for its answer until it is durable.
     owed: Option<Index>,
+    /// How far its leader's log reached when it was asked after a loss of entries.
+    whole_at: Option<Index>,
     /// The vote of this term waits for its durability.
     owes_vote: bool,
     /// Reads that the leader is to be asked about.
@@ -45,6 +47,7 @@ impl Follower {
             verified: commit,
             vouched: commit,
             owed: None,
+            whole_at: None,
             owes_vote: false,
             reads: Vec::new(),
             asked: VecDeque::new(),
@@ -117,6 +120,10 @@ impl Follower {
             Body::ReadIndexReply { id, index } if self.leader == Some(from) => {
                 self.reads_confirmed(shared, id, index);
             }
+            Body::RecoverReply { id, last } if shared.recovering == Some(id) => {
+                self.whole_at = self.whole_at.or(Some(last));
+                self.recover(shared);
+            }
             _ => {}
         }
     }
@@ -137,6 +144,21 @@ impl Follower {
                 priority,
             },
         );
+        if let Some(id) = shared.recovering {
+            shared.send(from, Body::Recover { id, last });
+        }
+    }
+
+    /// After a loss of entries: once this log holds durably what its leader's held when it was
+    /// asked, it lacks nothing that it ever vouched for. To this leader it vouched for entries of
+    /// that log; and to earlier ones for entries that either are in it or will never be committed,
+    /// for the leader was elected without the help of this replica, which does not vote meanwhile.
+    fn recover(&mut self, shared: &mut Shared) {
+        let matched = self.verified.min(shared.disk.durable());
+        let whole = self.whole_at.is_some_and(|end| matched >= end);
+        if whole && shared.recovering.is_some() {
+            shared.recovered();
+        }
     }
 
     fn append(
@@ -185,6 +207,7 @@ impl Follower {
     /// Says what is owed as far as the disk backs it. Whatever is not said when the role ends is
     /// never said: it would have been about an older term.
     pub fn keep_promises(&mut self, shared: &mut Shared) {
+        self.recover(shared);
         if !shared.may_promise() {
             return;
         }

@@ -158,6 +158,11 @@ impl Leader {
                 peer.wishes(priority);
                 self.confirm_reads(shared);
             }
+            Body::Recover { id, last } => {
+                peer.lost_beyond(last);
+                let last = shared.log.last().index;
+                shared.send(from, Body::RecoverReply { id, last });
+            }
             Body::ReadIndex { id } => {
                 // One too many is like a lost message: its node asks again.
                 self.reads.add(Read { at: from, id });

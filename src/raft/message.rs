@@ -142,6 +142,20 @@ pub enum Body {
     },
     /// "Stand for election now": the leader hands over (thesis §3.10).
     TimeoutNow,
+    /// "I lost part of my log: where does yours end?"
+    Recover {
+        /// Drawn by the asking process, so that it never takes an answer that an earlier one got.
+        id: u64,
+        /// The follower's last durable entry's index: whatever it vouched for beyond is void.
+        last: Index,
+    },
+    /// The answer. Who has come this far lacks nothing that it vouched for.
+    RecoverReply {
+        /// The id of the question.
+        id: u64,
+        /// The leader's last entry's index when it was asked.
+        last: Index,
+    },
     /// A follower asks for a read index (thesis §6.4).
     ReadIndex {
         /// Drawn by the asking replica, so that it never meets an old answer to another question.

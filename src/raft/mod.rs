@@ -120,6 +120,13 @@
 //! role ends it was never said. The entries of a batch may be overwritten by a new leader while they
 //! are being written; `persist.rs` tells what of the batch still counts.
 //!
+//! A disk that loses what it has synced is beyond Raft, which then loses what it has promised: the
+//! replica's log is shorter than the one it vouched for, and it may vote for somebody who lacks
+//! what it lost. But a disk that *knows* ([`Restored::damaged`]) can be helped. The replica neither
+//! votes nor stands; it asks its leader where that one's log ends, follows, and is whole when it
+//! has come so far (`follower.rs` says why). Its leader forgets what it vouched for. If too few are
+//! left to elect a leader, the shard waits: nobody guesses.
+//!
 //! # What must hold
 //!
 //! `tests/raft` checks these after every step of thousands of random schedules:

@@ -26,6 +26,8 @@ pub(super) struct Disk {
     durable: Index,
     written: Index,
     reset: Option<Base>,
+    /// The next batch makes the log whole.
+    heals: bool,
     open: Option<Batch>,
     tickets: u64,
 }
@@ -51,6 +53,7 @@ impl Disk {
             durable: last.index,
             written: last.index,
             reset: log.base_at(base.index).filter(|_| may_gap),
+            heals: false,
             open: None,
             tickets: 0,
         }
@@ -64,6 +67,11 @@ impl Disk {
     /// The log up to here survives a crash now.
     pub fn durable(&self) -> Index {
         self.durable
+    }
+
+    /// What the log had lost is durable again.
+    pub fn heal(&mut self) {
+        self.heals = true;
     }
 
     /// The log in memory dropped its entries from `from` on, to be replaced by others.
@@ -101,7 +109,8 @@ impl Disk {
         let last = log.last().index;
         assert!(self.written <= last, "more was written than the log holds");
         let hard_state = (wanted != self.hard_state).then_some(wanted);
-        if hard_state.is_none() && self.reset.is_none() && self.written == last {
+        let has_entries = self.written < last;
+        if hard_state.is_none() && self.reset.is_none() && !has_entries && !self.heals {
             return None;
         }
         let entries = log.slice(self.written + 1, last, usize::MAX);
@@ -117,6 +126,7 @@ impl Disk {
             hard_state,
             reset: self.reset.take(),
             entries,
+            healed: std::mem::take(&mut self.heals),
         })
     }
 

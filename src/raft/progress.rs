@@ -226,6 +226,20 @@ impl Progress {
         }
     }
 
+    /// The peer has lost everything that it vouched for beyond `last`. What was committed by its
+    /// help stays committed; it is not counted on until it has it again.
+    pub fn lost_beyond(&mut self, last: Index) {
+        if self.matched <= last {
+            return;
+        }
+        self.matched = 0;
+        self.next = last + 1;
+        self.told = 0;
+        if !matches!(self.pace, Pace::Snapshot(_)) {
+            self.pace = Pace::Probe(Probe::Fresh);
+        }
+    }
+
     /// A periodic heartbeat is sent: takes note of what was unanswered at the one before.
     pub fn note_unanswered(&mut self) {
         let unanswered = self.unanswered();

@@ -36,6 +36,10 @@ pub struct Restored {
     /// How far the state machine had come, durably: at least `base`, which 0 stands for, and within
     /// the log. It is not applied again.
     pub applied: Index,
+    /// The disk was damaged, and the log may have held entries, and vouched for them, that it lacks
+    /// now; or this was so once, and [`Persist::healed`] has not been made durable since. Term and
+    /// vote are what they were: who has lost those must not be started again.
+    pub damaged: bool,
 }
 
 /// Which stages behind the core are free to take work now.
@@ -78,4 +82,7 @@ pub struct Persist {
     pub reset: Option<Base>,
     /// Consecutive entries; they replace everything from the first one's index on.
     pub entries: Vec<Entry>,
+    /// With these the log has again everything that it ever vouched for: it no longer counts as
+    /// [`Restored::damaged`].
+    pub healed: bool,
 }

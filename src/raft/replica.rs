@@ -249,6 +249,7 @@ impl Raft {
             applied: shared.applied,
             durable: shared.disk.durable(),
             last: shared.log.last(),
+            recovering: shared.recovering.is_some(),
             first: shared.log.base().index + 1,
             progress: BTreeMap::new(),
         }

@@ -26,6 +26,9 @@ pub(super) struct Shared {
     pub handed: Index,
     /// and has applied everything up to here.
     pub applied: Index,
+    /// The log has lost what it may have vouched for; the number of this process's questions about
+    /// it.
+    pub recovering: Option<u64>,
     /// Ticks since the role began, or since a leader was heard or a vote was granted.
     pub elapsed: u32,
     /// The number of ticks after which a replica without a leader stands for election.
@@ -36,13 +39,14 @@ pub(super) struct Shared {
 
 impl Shared {
     /// The state of a replica that has just started.
-    pub fn new(config: Config, restored: Restored, rng: Rng) -> Self {
+    pub fn new(config: Config, restored: Restored, mut rng: Rng) -> Self {
         config.assert_sound();
         let Restored {
             hard_state,
             base,
             entries,
             applied,
+            damaged,
         } = restored;
         let log = Log::new(base, entries);
         let applied = applied.max(log.base().index);
@@ -57,6 +61,7 @@ impl Shared {
             commit: applied,
             handed: applied,
             applied,
+            recovering: damaged.then(|| rng.next_u64()),
             elapsed: 0,
             timeout: 0,
             out: Ready::default(),
@@ -90,7 +95,14 @@ impl Shared {
     /// up to date enough for those who vote now; its own vote does not count.
     pub fn may_stand(&self) -> bool {
         let mut memberships = self.log.memberships_since(self.commit);
-        memberships.any(|membership| membership.is_voter(self.id()))
+        let needed = memberships.any(|membership| membership.is_voter(self.id()));
+        needed && self.recovering.is_none()
+    }
+
+    /// The log has all that it ever vouched for: its votes are worth something again.
+    pub fn recovered(&mut self) {
+        self.recovering = None;
+        self.disk.heal();
     }
 
     /// Whether the membership in force is committed.

@@ -28,6 +28,8 @@ pub struct Status {
     pub durable: Index,
     /// The last entry of its log.
     pub last: LogPosition,
+    /// Its disk has lost entries, and it neither votes nor stands until it has them again.
+    pub recovering: bool,
     /// The first entry that its log still holds, or would hold.
     pub first: Index,
     /// Of a leader: how far each peer has come. Empty otherwise.

@@ -51,6 +51,10 @@ fn said(body: &Body) -> String {
         Body::Heartbeat { commit, round } => format!("heartbeat {round}, commit {commit}"),
         Body::HeartbeatReply { round, last, .. } => format!("heard {round}, my log ends at {last}"),
         Body::TimeoutNow => "stand for election now".into(),
+        Body::Recover { last, .. } => {
+            format!("I lost what I had beyond {last}, where does your log end?")
+        }
+        Body::RecoverReply { last, .. } => format!("my log ends at {last}"),
         Body::ReadIndex { .. } => "where may I read?".into(),
         Body::ReadIndexReply { index, .. } => format!("read at {index}"),
     }

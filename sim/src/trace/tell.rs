@@ -122,6 +122,8 @@ fn of_message(message: &Message) -> Vec<u64> {
         Body::ReadIndex { id } => [10, *id, 0, 0],
         Body::ReadIndexReply { id, index } => [11, *id, *index, 0],
         Body::TimeoutNow => [12, 0, 0, 0],
+        Body::Recover { id, last } => [13, *id, *last, 0],
+        Body::RecoverReply { id, last } => [14, *id, *last, 0],
     });
     numbers
 }
@@ -148,6 +150,8 @@ fn say(message: &Message) -> String {
         Body::ReadIndex { id } => format!("read index? {id}"),
         Body::ReadIndexReply { id, index } => format!("read {id} at {index}"),
         Body::TimeoutNow => "stand for election now".to_owned(),
+        Body::Recover { id, last } => format!("recover? {id} my log is whole up to {last}"),
+        Body::RecoverReply { id, last } => format!("recover {id} up to {last}"),
     };
     format!("{from}→{to} term {term}: {what}")
 }

@@ -67,6 +67,7 @@ impl Replay {
                 base: log.tail.base.clone(),
                 entries: log.entries,
                 applied: log.tail.base.at.index,
+                damaged: false,
             };
             (shard, log.tail, restored)
         }))

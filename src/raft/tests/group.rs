@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::super::{Change, Config, Membership, Message, Raft, Ready, Restored, RoleName, Status};
+use super::super::{
+    Change, Config, Entry, HardState, Membership, Message, Raft, Restored, RoleName, Status,
+};
 use super::{ROOM, config, founded};
 use crate::rng::Rng;
 use crate::types::NodeId;
@@ -20,6 +22,8 @@ pub struct Group {
     pub cut: BTreeSet<NodeId>,
     /// Which messages get lost.
     pub lose: fn(&Message) -> bool,
+    /// Those whose logs were made whole by a batch.
+    pub healed: Vec<NodeId>,
     /// Every message that was sent.
     pub sent: Vec<Message>,
 }
@@ -46,8 +50,33 @@ impl Group {
             rafts: (1..=voters + joining).map(raft).collect(),
             cut: BTreeSet::new(),
             lose: |_| false,
+            healed: Vec::new(),
             sent: Vec::new(),
         }
+    }
+
+    /// Starts a replica again on a disk that has lost its last `lost` entries, and knows it if
+    /// `damaged`.
+    pub fn restart(&mut self, id: u64, lost: usize, damaged: bool) {
+        let status = self.status(id);
+        let raft = self.raft(id);
+        let mut entries: Vec<Entry> = raft.entries().cloned().collect();
+        entries.truncate(entries.len() - lost);
+        let restored = Restored {
+            hard_state: HardState {
+                term: status.term,
+                vote: status.vote,
+            },
+            base: raft.base_at(status.first - 1).expect("its base"),
+            applied: status.first - 1,
+            entries,
+            damaged,
+        };
+        let mut config = config();
+        config.id = NodeId(id);
+        // Another process draws other numbers.
+        let rng = Rng::new(id).fork(&format!("after {} messages", self.sent.len()));
+        *self.raft(id) = Raft::new(config, restored, rng);
     }
 
     pub fn raft(&mut self, id: u64) -> &mut Raft {
@@ -101,8 +130,12 @@ impl Group {
     /// Lets everything happen that happens without time.
     pub fn settle(&mut self) {
         for _ in 0..DELIVERIES_MAX {
-            let ready: Vec<Ready> = self.rafts.values_mut().map(step).collect();
-            let messages: Vec<Message> = ready.into_iter().flat_map(|r| r.send).collect();
+            let mut messages = Vec::new();
+            for (id, raft) in &mut self.rafts {
+                let (said, healed) = step(raft);
+                messages.extend(said);
+                self.healed.extend(healed.then_some(*id));
+            }
             if messages.is_empty() {
                 return;
             }
@@ -122,18 +155,21 @@ impl Group {
     }
 }
 
-/// Takes what is ready, and does it but for the sending.
-fn step(raft: &mut Raft) -> Ready {
-    let mut all = Ready::default();
+/// Does what is ready. Returns what is to be sent, and whether a batch made the log whole.
+fn step(raft: &mut Raft) -> (Vec<Message>, bool) {
+    let (mut said, mut healed) = (Vec::new(), false);
     loop {
         let ready = raft.ready(ROOM);
-        all.send.extend(ready.send);
+        said.extend(ready.send);
         if let Some(last) = ready.apply.last() {
             raft.applied(last.at.index);
         }
         match ready.persist {
-            Some(batch) => raft.persisted(batch.ticket),
-            None if ready.apply.is_empty() => return all,
+            Some(batch) => {
+                healed |= batch.healed;
+                raft.persisted(batch.ticket);
+            }
+            None if ready.apply.is_empty() => return (said, healed),
             None => {}
         }
     }

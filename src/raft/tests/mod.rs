@@ -5,6 +5,7 @@ mod log;
 mod members;
 mod membership;
 mod progress;
+mod recovery;
 mod wire;
 
 use bytes::Bytes;

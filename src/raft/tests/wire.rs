@@ -93,6 +93,8 @@ fn body() -> impl Strategy<Value = Body> {
         1 => (number(), number(), any::<u8>())
             .prop_map(|(round, last, priority)| Body::HeartbeatReply { round, last, priority }),
         1 => Just(Body::TimeoutNow),
+        1 => (number(), number()).prop_map(|(id, last)| Body::Recover { id, last }),
+        1 => (number(), number()).prop_map(|(id, last)| Body::RecoverReply { id, last }),
         1 => number().prop_map(|id| Body::ReadIndex { id }),
         1 => (number(), number()).prop_map(|(id, index)| Body::ReadIndexReply { id, index }),
     ]

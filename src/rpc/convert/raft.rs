@@ -48,6 +48,8 @@ pub(super) fn body_out(body: &Body) -> RaftBody {
             priority: priority.into(),
         }),
         Body::TimeoutNow => RaftBody::TimeoutNow(peer::TimeoutNow {}),
+        Body::Recover { id, last } => RaftBody::Recover(peer::Recover { id, last }),
+        Body::RecoverReply { id, last } => RaftBody::RecoverReply(peer::RecoverReply { id, last }),
         Body::ReadIndex { id } => RaftBody::ReadIndex(peer::ReadIndex { id }),
         Body::ReadIndexReply { id, index } => {
             RaftBody::ReadIndexReply(peer::ReadIndexReply { id, index })
@@ -88,6 +90,14 @@ pub(super) fn body_in(term: Term, body: RaftBody) -> Result<Body> {
             priority: priority_in(reply.priority)?,
         },
         RaftBody::TimeoutNow(_) => Body::TimeoutNow,
+        RaftBody::Recover(ask) => Body::Recover {
+            id: ask.id,
+            last: index_in(ask.last, "recover.last")?,
+        },
+        RaftBody::RecoverReply(reply) => Body::RecoverReply {
+            id: reply.id,
+            last: index_in(reply.last, "recover_reply.last")?,
+        },
         RaftBody::ReadIndex(ask) => Body::ReadIndex { id: ask.id },
         RaftBody::ReadIndexReply(reply) => {
             check(reply.index != 0, "read_index_reply.index", "0")?;

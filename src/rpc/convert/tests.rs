@@ -56,19 +56,17 @@ fn append() -> impl Strategy<Value = Body> {
 }
 
 fn raft_body() -> impl Strategy<Value = Body> {
-    let index = 0..=NUMBER_MAX;
+    let index = || 0..=NUMBER_MAX;
     prop_oneof![
         position().prop_map(|last| Body::PreVote { last }),
         any::<bool>().prop_map(|granted| Body::PreVoteReply { granted }),
         (position(), any::<bool>()).prop_map(|(last, called)| Body::Vote { last, called }),
         any::<bool>().prop_map(|granted| Body::VoteReply { granted }),
         append(),
-        index
-            .clone()
-            .prop_map(|matched| Body::AppendAccepted { matched }),
-        (index.clone(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
-        (index.clone(), any::<u64>()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
-        (any::<u64>(), index, 0..=PRIORITY_MAX).prop_map(|(round, last, priority)| {
+        index().prop_map(|matched| Body::AppendAccepted { matched }),
+        (index(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
+        (index(), any::<u64>()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
+        (any::<u64>(), index(), 0..=PRIORITY_MAX).prop_map(|(round, last, priority)| {
             Body::HeartbeatReply {
                 round,
                 last,
@@ -76,6 +74,8 @@ fn raft_body() -> impl Strategy<Value = Body> {
             }
         }),
         Just(Body::TimeoutNow),
+        (any::<u64>(), index()).prop_map(|(id, last)| Body::Recover { id, last }),
+        (any::<u64>(), index()).prop_map(|(id, last)| Body::RecoverReply { id, last }),
         any::<u64>().prop_map(|id| Body::ReadIndex { id }),
         (any::<u64>(), 1..=NUMBER_MAX).prop_map(|(id, index)| Body::ReadIndexReply { id, index }),
     ]
@@ -287,6 +287,20 @@ fn each_field_is_checked() {
         (
             Body::AppendAccepted { matched: u64::MAX },
             "append_accepted.matched",
+        ),
+        (
+            Body::Recover {
+                id: 1,
+                last: u64::MAX,
+            },
+            "recover.last",
+        ),
+        (
+            Body::RecoverReply {
+                id: 1,
+                last: u64::MAX,
+            },
+            "recover_reply.last",
         ),
         (Body::PreVote { last: at(0, 1) }, "pre_vote.last"),
         (vote(at(1, 0)), "vote.last"),

@@ -10,6 +10,8 @@ pub struct Image {
     pub hard_state: HardState,
     pub base: Base,
     pub entries: Vec<Entry>,
+    /// Entries were lost, and have not been made up for.
+    pub damaged: bool,
 }
 
 impl Image {
@@ -42,6 +44,14 @@ impl Image {
             self.entries.truncate(kept as usize);
             self.entries.push(entry.clone());
         }
+        self.damaged &= !batch.healed;
+    }
+
+    /// Loses the last `count` entries.
+    pub fn lose(&mut self, count: usize) {
+        let kept = self.entries.len().saturating_sub(count);
+        self.entries.truncate(kept);
+        self.damaged = true;
     }
 
     /// Forgets the entries up to `base`, which the log has.
@@ -64,6 +74,7 @@ impl Image {
                 Vec::new()
             },
             applied: flushed.at.index,
+            damaged: self.damaged,
         }
     }
 }

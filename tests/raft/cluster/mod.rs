@@ -163,6 +163,14 @@ impl Cluster {
         self.oracle.crashed(id);
     }
 
+    /// Power is lost, and with it the last `count` entries on the disk, which knows that.
+    pub fn damage(&mut self, id: NodeId, count: usize) {
+        self.crash(id, None);
+        self.replica(id).image.lose(count);
+        self.oracle.tally.damaged += 1;
+        self.say(|| format!("{id} loses {count} entries"));
+    }
+
     pub fn tick(&mut self, id: NodeId) {
         if let Some(raft) = self.raft(id) {
             raft.tick();

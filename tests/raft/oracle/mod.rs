@@ -217,7 +217,11 @@ impl Oracle {
                 None => {
                     assert_eq!(index, self.committed() + 1, "a gap");
                     let membership = self.ledger.membership(counted);
-                    let holds = |id| replicas[&id].has_durably(position);
+                    // What a damaged disk has lost may have been counted before.
+                    let holds = |id| {
+                        let replica: &Replica = &replicas[&id];
+                        replica.has_durably(position) || replica.image.damaged
+                    };
                     let safe = members::are_quorum(membership, holds);
                     assert!(safe, "{position} is not on a quorum of {membership:?}");
                     self.committed.push((position, status.term));

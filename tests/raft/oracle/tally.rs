@@ -19,6 +19,8 @@ pub struct Tally {
     pub transfers: u64,
     /// Candidates that stood because their leader told them to.
     pub called: u64,
+    /// Disks that lost entries.
+    pub damaged: u64,
 }
 
 impl Tally {
@@ -31,6 +33,7 @@ impl Tally {
         self.changes += other.changes;
         self.transfers += other.transfers;
         self.called += other.called;
+        self.damaged += other.damaged;
     }
 
     /// Panics if so many schedules should have done more.

@@ -83,7 +83,10 @@ impl Run {
             _ => {}
         }
         for id in &ids {
-            if self.rng.chance(0.08) {
+            if self.rng.chance(0.02) && self.may_damage() {
+                let count = self.rng.below(5) as usize;
+                self.cluster.damage(*id, count);
+            } else if self.rng.chance(0.08) {
                 let written = self.rng.chance(0.5).then(|| self.rng.below(4) as usize);
                 self.cluster.crash(*id, written);
             } else if self.rng.chance(0.7) {
@@ -94,6 +97,14 @@ impl Run {
             self.round(&ids);
         }
         self.cluster.observe_all();
+    }
+
+    /// Whether a disk may lose entries. One at a time, and in a group that stays as it is: if a
+    /// majority is not whole, or becomes so by a change, nobody may ever lead again.
+    fn may_damage(&self) -> bool {
+        let replicas = &self.cluster.replicas;
+        let whole = replicas.values().all(|replica| !replica.image.damaged);
+        whole && !self.changing && replicas.len() >= 3
     }
 
     fn split(&mut self, ids: &[NodeId]) {

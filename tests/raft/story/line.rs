@@ -124,6 +124,8 @@ pub fn kind(body: &Body) -> &'static str {
         Body::Heartbeat { .. } => "heartbeat",
         Body::HeartbeatReply { .. } => "heartbeat-reply",
         Body::TimeoutNow => "timeout-now",
+        Body::Recover { .. } => "recover",
+        Body::RecoverReply { .. } => "recover-reply",
         Body::ReadIndex { .. } => "read-index",
         Body::ReadIndexReply { .. } => "read-index-reply",
     }

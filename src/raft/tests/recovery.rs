@@ -1,0 +1,82 @@
+//! Disks that have lost entries, and know it.
+
+use super::super::{Body, RoleName};
+use super::group::Group;
+use crate::types::NodeId;
+
+/// More ticks than any election takes here.
+const LONG: u32 = 30;
+
+/// The first leads three, and what it committed by the help of the second alone is lost by that one.
+fn loss(damaged: bool) -> Group {
+    let mut group = Group::new(3, 0);
+    group.elect(1);
+    group.cut.insert(NodeId(3));
+    group.propose(1);
+    assert_eq!(group.status(1).commit, 2);
+    group.restart(2, 1, damaged);
+    group
+}
+
+#[test]
+fn who_has_lost_entries_elects_nobody_who_lacks_them() {
+    let mut group = loss(true);
+    group.cut = [NodeId(1)].into();
+    group.tick(LONG);
+    assert_eq!(
+        group.status(2).role,
+        RoleName::Follower,
+        "nor does it stand"
+    );
+    assert_eq!(group.status(3).commit, 1, "nobody leads it");
+    // The disk that does not know brings the loss of what was committed.
+    let mut group = loss(false);
+    group.cut = [NodeId(1)].into();
+    group.tick(LONG);
+    assert!(group.status(3).commit > 1);
+}
+
+#[test]
+fn who_has_lost_entries_gets_them_from_its_leader_and_votes_again() {
+    let mut group = loss(true);
+    assert!(group.status(2).recovering);
+    group.tick(4);
+    let status = group.status(2);
+    assert_eq!((status.recovering, status.durable), (false, 2));
+    group.cut = [NodeId(1)].into();
+    group.tick(LONG);
+    assert_eq!(group.leader(), Some(2), "only it has what was committed");
+    assert!(group.status(3).commit > 2);
+}
+
+#[test]
+fn a_recovery_ends_durably_and_begins_anew_if_it_did_not() {
+    let mut group = loss(true);
+    group.lose = |m| matches!(m.body, Body::RecoverReply { .. });
+    group.tick(4);
+    assert_eq!(group.status(2).durable, 2, "all is there");
+    assert!(group.status(2).recovering, "but it does not know");
+    group.restart(2, 0, true);
+    group.lose = |_| false;
+    group.healed.clear();
+    group.tick(4);
+    assert!(!group.status(2).recovering);
+    assert_eq!(group.healed, [NodeId(2)], "once");
+}
+
+#[test]
+fn an_answer_to_an_earlier_process_counts_for_nothing() {
+    let mut group = loss(true);
+    group.sent.clear();
+    group.tick(1);
+    let reply = |m: &&super::super::Message| matches!(m.body, Body::RecoverReply { .. });
+    let old = group.sent.iter().find(reply).expect("an answer").clone();
+    group.tick(4);
+    group.propose(1);
+    group.restart(2, 1, true);
+    group.lose = |m| matches!(m.body, Body::RecoverReply { .. });
+    group.tick(1);
+    group.raft(2).step(old);
+    group.tick(2);
+    assert!(group.status(2).recovering);
+}
