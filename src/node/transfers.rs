@@ -22,7 +22,7 @@ const ACKS: usize = 64;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// For so long after its last sign a peer is remembered: how long it is to wait, and that the log is
 /// kept for it.
@@ -231,7 +231,7 @@ mod tests {
             assert!(transfers.end(PEER, id, false, now_us));
             assert!(!transfers.end(PEER, id, false, now_us), "only once");
         }
-        let doubling = [0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 5000];
+        let doubling = [0, 50, 100, 200, 400, 800, 1600, 2000, 2000, 2000];
         assert_eq!(pauses, doubling);
     }
 

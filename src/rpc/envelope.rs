@@ -103,3 +103,47 @@ pub struct StateHash {
     /// The hash of all entries up to there and of what they came to.
     pub hash: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        raft::{Body, Message},
+        rpc::SnapshotWord,
+        types::LogPosition,
+    };
+
+    #[test]
+    fn what_others_wait_for_goes_by_the_lane_of_its_urgency() {
+        let raft = |body| {
+            let (from, to, term) = (NodeId(1), NodeId(2), 1);
+            PeerBody::Raft(Message {
+                from,
+                to,
+                term,
+                body,
+            })
+        };
+        let beat = raft(Body::Heartbeat {
+            commit: 0,
+            round: 1,
+        });
+        let append = raft(Body::Append {
+            prev: LogPosition::default(),
+            entries: Vec::new(),
+            commit: 0,
+        });
+        let ack = PeerBody::SnapshotAck(SnapshotAck {
+            transfer: 1,
+            word: SnapshotWord::Refused,
+        });
+        let offer = PeerBody::SnapshotOffer(SnapshotOffer {
+            transfer: 1,
+            term: 1,
+            at: LogPosition { term: 1, index: 1 },
+        });
+        let lanes = [beat, ack, append, offer].map(|body| body.lane());
+        let expected = [Lane::Urgent, Lane::Urgent, Lane::Bulk, Lane::Snapshot];
+        assert_eq!(lanes, expected);
+    }
+}

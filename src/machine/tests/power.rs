@@ -116,7 +116,6 @@ fn applying_survives_every_loss_of_power() {
 fn installing_survives_every_loss_of_power() {
     block_on(async {
         let calm = calm().await;
-        let chunks = chunks(&calm.machine, 200).await;
         let mut outcomes = [0, 0];
         for operations in 0.. {
             let mut target = Bench::new(tiny()).await;
@@ -126,7 +125,7 @@ fn installing_survives_every_loss_of_power() {
             let hash = target.machine.hash();
             let begun = target.disk.operations();
             target.disk.stop_after(begun + operations);
-            let installed = install(&mut target.machine, &chunks).await;
+            let installed = install(&mut target.machine, &calm.machine).await;
 
             let machine = open(&target.disk.restart(), &tiny()).await;
             if machine.applied() == calm.machine.applied() {
@@ -152,10 +151,20 @@ fn installing_survives_every_loss_of_power() {
     });
 }
 
-async fn install(machine: &mut Machine, chunks: &[Bytes]) -> Result<LogPosition, MachineError> {
+/// Receives a snapshot of `source`. After half of it the stream breaks, and the rest comes in chunks
+/// of another size.
+async fn install(machine: &mut Machine, source: &Machine) -> Result<LogPosition, MachineError> {
     let mut install = machine.install().await?;
-    for chunk in chunks {
+    let chunks = chunks(source, 200).await;
+    for chunk in &chunks[..chunks.len() / 2] {
         install.add_chunk(chunk.clone()).await?;
+    }
+    let mut snapshot = source.snapshot();
+    let standing = install.standing().expect("something to continue");
+    assert!(snapshot.resume(&standing));
+    install.rewind();
+    for chunk in rest(snapshot, 150).await {
+        install.add_chunk(chunk).await?;
     }
     machine.finish_install(install).await
 }

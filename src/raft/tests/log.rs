@@ -64,6 +64,12 @@ impl Twin {
         within.map(|e| weight(&e.payload)).sum()
     }
 
+    fn reach_back(&self, to: u64, bytes_max: u64) -> u64 {
+        let mut kept = self.forgotten..=self.last();
+        let fits = kept.find(|after| self.bytes(*after, to) <= bytes_max);
+        fits.expect("nothing weighs nothing")
+    }
+
     fn slice(&self, from: u64, to: u64, bytes_max: usize) -> Vec<Entry> {
         let mut slice: Vec<Entry> = Vec::new();
         let mut left = bytes_max as u64;
@@ -154,6 +160,8 @@ proptest! {
         prop_assert_eq!(log.membership(), &membership);
         prop_assert_eq!(log.membership_index(), index.max(twin.forgotten));
         prop_assert_eq!(log.bytes_between(a, b), twin.bytes(a, b));
+        let most = bytes_max as u64;
+        prop_assert_eq!(log.reach_back(b, most), twin.reach_back(b, most));
         prop_assert_eq!(log.newest_at_most(a, term), twin.newest_at_most(a, term));
         let from = a.max(twin.forgotten + 1);
         prop_assert_eq!(log.slice(from, b, bytes_max), twin.slice(from, b, bytes_max));
