@@ -10,6 +10,7 @@ use sisyphus::types::NodeId;
 use super::weather::Weather;
 use crate::cluster::Cluster;
 use crate::oracle::Tally;
+use crate::show;
 
 /// Phases of a schedule before peace, and the most rounds of one.
 const PHASES: usize = 12;
@@ -18,6 +19,8 @@ const ROUNDS_MAX: u64 = 20;
 const PEACE_ROUNDS: usize = 300;
 /// Rounds after that, in which nothing may happen: more than a replica of the lowest priority waits.
 const CALM_ROUNDS: usize = 12;
+/// How often a message of a slow kind stays another round.
+const SLOWNESS: f64 = 0.85;
 /// The network holds no more messages: the oldest are lost.
 const NETWORK_MAX: usize = 200;
 
@@ -77,9 +80,10 @@ impl Run {
         let ids = self.cluster.ids();
         self.weather = Weather::draw(&mut self.rng, &ids);
         self.cluster.sides.clear();
-        match self.rng.below(4) {
+        match self.rng.below(6) {
             0 => self.split(&ids),
             1 => self.cut_off_a_leader(),
+            2 => self.crash_a_leader(),
             _ => {}
         }
         for id in &ids {
@@ -87,8 +91,7 @@ impl Run {
                 let count = self.rng.below(5) as usize;
                 self.cluster.damage(*id, count);
             } else if self.rng.chance(0.08) {
-                let written = self.rng.chance(0.5).then(|| self.rng.below(4) as usize);
-                self.cluster.crash(*id, written);
+                self.crash(*id);
             } else if self.rng.chance(0.7) {
                 self.cluster.start(*id);
             }
@@ -115,14 +118,29 @@ impl Run {
 
     /// The most fruitful trouble: a leader that does not know that it is none any more.
     fn cut_off_a_leader(&mut self) {
-        let leaders = self.cluster.leaders();
-        if !leaders.is_empty() {
-            let leader = *self.rng.pick(&leaders);
+        if let Some(leader) = self.draw_leader() {
             self.cluster.sides.insert(leader, 1);
             if self.rng.chance(0.5) {
                 self.weather.asleep = BTreeSet::from([leader]);
             }
         }
+    }
+
+    /// What it sent is still under way, and some of it is on fewer disks than it should be.
+    fn crash_a_leader(&mut self) {
+        if let Some(leader) = self.draw_leader() {
+            self.crash(leader);
+        }
+    }
+
+    fn draw_leader(&mut self) -> Option<NodeId> {
+        let leaders = self.cluster.leaders();
+        (!leaders.is_empty()).then(|| *self.rng.pick(&leaders))
+    }
+
+    fn crash(&mut self, id: NodeId) {
+        let written = self.rng.chance(0.5).then(|| self.rng.below(4) as usize);
+        self.cluster.crash(id, written);
     }
 
     fn round(&mut self, ids: &[NodeId]) {
@@ -215,7 +233,7 @@ impl Run {
         let mut arriving = Vec::new();
         for message in std::mem::take(&mut self.cluster.network) {
             let connected = self.cluster.is_connected(message.from, message.to);
-            if (!connected && self.weather.hold) || self.rng.chance(self.weather.delay) {
+            if (!connected && self.weather.hold) || self.is_late(&message) {
                 self.cluster.network.push(message);
             } else if connected && !self.is_lost(&message) {
                 if self.rng.chance(self.weather.repeat) {
@@ -230,6 +248,11 @@ impl Run {
             self.rng.shuffle(&mut arriving);
         }
         arriving
+    }
+
+    fn is_late(&mut self, message: &Message) -> bool {
+        let slow = self.weather.slow == Some(show::kind(&message.body));
+        self.rng.chance(self.weather.delay) || slow && self.rng.chance(SLOWNESS)
     }
 
     fn is_lost(&mut self, message: &Message) -> bool {

@@ -5,6 +5,19 @@ use std::collections::BTreeSet;
 use sisyphus::rng::Rng;
 use sisyphus::types::NodeId;
 
+/// Of which kinds it matters when they arrive.
+const SLOW: [&str; 9] = [
+    "pre-vote-reply",
+    "vote-reply",
+    "append",
+    "accepted",
+    "rejected",
+    "heartbeat-reply",
+    "timeout-now",
+    "recover-reply",
+    "read-index-reply",
+];
+
 /// What a phase is like: probabilities per round and replica, or per message.
 pub struct Weather {
     /// Those whose clock stands: they lead on when others have given them up.
@@ -15,6 +28,9 @@ pub struct Weather {
     /// Loses entries beyond that: leaders are elected and get nowhere, as in figure 8.
     pub lose_entries: f64,
     pub delay: f64,
+    /// Messages of this kind are late, far more often than others: votes that arrive when the
+    /// election is over, confirmations of what nobody asks any more.
+    pub slow: Option<&'static str>,
     pub repeat: f64,
     pub persist: f64,
     pub propose: f64,
@@ -31,8 +47,10 @@ pub struct Weather {
 impl Weather {
     /// What the weather of the next phase is.
     pub fn draw(rng: &mut Rng, ids: &[NodeId]) -> Self {
+        let slow = rng.chance(0.3).then(|| *rng.pick(&SLOW));
         let mut one_of = |choices: &[f64]| *rng.pick(choices);
         Weather {
+            slow,
             lose: one_of(&[0.0, 0.0, 0.1, 0.4]),
             lose_entries: one_of(&[0.0, 0.0, 0.0, 0.8]),
             delay: one_of(&[0.0, 0.0, 0.2, 0.7]),

@@ -1,7 +1,7 @@
 //! The language of the scripts.
 
 use goldenscript::Command;
-use sisyphus::raft::{Aim, Body, Change};
+use sisyphus::raft::{Aim, Change};
 use sisyphus::types::NodeId;
 
 /// What a script may say. Replicas go by their numbers.
@@ -109,26 +109,6 @@ pub enum Line {
     },
     /// Shows replicas.
     Show { ids: Vec<u64> },
-}
-
-/// The word by which a script picks messages.
-pub fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::PreVote { .. } => "pre-vote",
-        Body::PreVoteReply { .. } => "pre-vote-reply",
-        Body::Vote { .. } => "vote",
-        Body::VoteReply { .. } => "vote-reply",
-        Body::Append { .. } => "append",
-        Body::AppendAccepted { .. } => "accepted",
-        Body::AppendRejected { .. } => "rejected",
-        Body::Heartbeat { .. } => "heartbeat",
-        Body::HeartbeatReply { .. } => "heartbeat-reply",
-        Body::TimeoutNow => "timeout-now",
-        Body::Recover { .. } => "recover",
-        Body::RecoverReply { .. } => "recover-reply",
-        Body::ReadIndex { .. } => "read-index",
-        Body::ReadIndexReply { .. } => "read-index-reply",
-    }
 }
 
 /// A wish in the words of a script.

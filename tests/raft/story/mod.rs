@@ -17,7 +17,7 @@ use sisyphus::types::NodeId;
 
 use crate::cluster::{Cluster, Transfer};
 use crate::show;
-use line::{Line, kind};
+use line::Line;
 
 /// A cluster that settles within fewer deliveries or never.
 const DELIVERIES_MAX: usize = 1000;
@@ -216,7 +216,7 @@ impl Story {
         let fits = |message: &Message| {
             from.is_none_or(|from| message.from.0 == from)
                 && to.is_none_or(|to| message.to.0 == to)
-                && only.is_none_or(|only| kind(&message.body) == only)
+                && only.is_none_or(|only| show::kind(&message.body) == only)
         };
         let all = std::mem::take(&mut cluster.network);
         let passes = |m: &Message| fits(m) && (across || cluster.is_connected(m.from, m.to));
