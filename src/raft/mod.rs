@@ -170,6 +170,8 @@
 //!   timeout, which is as short.
 //! * **Giving up leadership when the own disk stalls.** The core does not know how long a batch may
 //!   take; the node does, and hands over.
+//! * **Making up for a lost vote.** Entries can be had again from others; whom a replica voted for,
+//!   nobody else knows. One that has lost its term or vote has to be replaced, under another id.
 //! * **Refusing a change that the present quorum would not survive**, such as a voter added while
 //!   others are down. The core does what it is told; a learner with an aim is the safe way in.
 //! * **Taking leadership back for a higher priority.** Priorities decide between candidates, not

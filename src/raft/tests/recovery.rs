@@ -1,6 +1,6 @@
 //! Disks that have lost entries, and know it.
 
-use super::super::{Body, RoleName};
+use super::super::{Body, Message, RoleName};
 use super::group::Group;
 use crate::types::NodeId;
 
@@ -69,7 +69,7 @@ fn an_answer_to_an_earlier_process_counts_for_nothing() {
     let mut group = loss(true);
     group.sent.clear();
     group.tick(1);
-    let reply = |m: &&super::super::Message| matches!(m.body, Body::RecoverReply { .. });
+    let reply = |m: &&Message| matches!(m.body, Body::RecoverReply { .. });
     let old = group.sent.iter().find(reply).expect("an answer").clone();
     group.tick(4);
     group.propose(1);
@@ -79,4 +79,27 @@ fn an_answer_to_an_earlier_process_counts_for_nothing() {
     group.raft(2).step(old);
     group.tick(2);
     assert!(group.status(2).recovering);
+}
+
+#[test]
+fn who_has_lost_entries_votes_for_nobody_even_unasked_before() {
+    for damaged in [true, false] {
+        let mut group = loss(damaged);
+        let candidate = group.status(3);
+        let (from, to) = (NodeId(3), NodeId(2));
+        group.raft(2).step(Message {
+            from,
+            to,
+            term: candidate.term + 1,
+            body: Body::Vote {
+                last: candidate.last,
+                called: false,
+            },
+        });
+        group.settle();
+        let granted = Body::VoteReply { granted: true };
+        let voted = group.sent.iter().any(|m| m.to == from && m.body == granted);
+        let before = group.status(2).vote == Some(from);
+        assert_eq!((voted, before), (!damaged, !damaged));
+    }
 }
