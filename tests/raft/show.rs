@@ -84,12 +84,16 @@ pub fn replica(id: NodeId, raft: Option<&Raft>, founders: &Membership) -> String
         ..
     } = status;
     let peers: String = status.progress.iter().map(peer).collect();
+    let wounded = match status.recovering {
+        true => ", recovers",
+        false => "",
+    };
     let members = match raft.membership() {
         same if same == founders => String::new(),
         others => format!(", {}", members(others)),
     };
     format!(
-        "{id} {}, term {term}, log {log} durable {durable} commit {commit} applied {applied}{members}{peers}",
+        "{id} {}, term {term}, log {log} durable {durable} commit {commit} applied {applied}{wounded}{members}{peers}",
         role(raft, &status)
     )
 }

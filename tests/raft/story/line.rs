@@ -93,6 +93,8 @@ pub enum Line {
         #[arg(key, optional)]
         written: Option<usize>,
     },
+    /// Power is lost, and with it the last entries of the disk, which knows that.
+    Damage { id: u64, entries: usize },
     /// The process starts again.
     Restart { id: u64 },
     /// The state machine becomes durable and the log is cut below it, but for so many entries.

@@ -107,6 +107,7 @@ impl Runner for Story {
                 self.full.remove(&NodeId(*id));
             }
             Line::Crash { id, written } => self.cluster()?.crash(NodeId(*id), *written),
+            Line::Damage { id, entries } => self.cluster()?.damage(NodeId(*id), *entries),
             Line::Restart { id } => self.cluster()?.start(NodeId(*id)),
             Line::Flush { id, keep } => self.cluster()?.flush(NodeId(*id), keep.unwrap_or(0)),
             Line::Transfer { outcome, from } => {
