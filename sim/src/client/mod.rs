@@ -103,7 +103,7 @@ impl Client {
         let mut in_doubt = None;
         for attempt in 0..=self.world.plan.workload.retries {
             let (node, is_lost) = self.chooser.attempt(operation, attempt);
-            let node = self.within_reach(node);
+            let node = self.world.stand_in(self.within_reach(node));
             let asked = self.asker.ask(node, call, request).await;
             let result = match asked {
                 Ok(_) if is_lost => Err(Trouble::Unknown("the answer was lost".to_owned())),
@@ -137,7 +137,8 @@ impl Client {
     /// The node, or the client's home if a partition lies between them: who lives beside a node is
     /// cut off with it.
     fn within_reach(&self, node: NodeId) -> NodeId {
-        let is_cut_off = |home: &NodeId| self.world.net.is_cut(*home, node);
+        let place = |node| self.world.stand_in(node);
+        let is_cut_off = |home: &NodeId| self.world.net.is_cut(place(*home), place(node));
         self.chooser.home().filter(is_cut_off).unwrap_or(node)
     }
 

@@ -172,6 +172,12 @@ pub enum What {
         /// Who is asked; others than leaders have nothing to do.
         who: Who,
     },
+    /// A machine is lost with its disk, for good, and another one takes its place. Nothing happens
+    /// while one is being replaced, or if the cluster is too small to do without one.
+    Replace {
+        /// Which; the first one if there are several.
+        who: Who,
+    },
     /// Clocks go wrong.
     Clock {
         /// Whose.

@@ -70,7 +70,9 @@ impl Draws {
     fn when(&mut self, kind: Kind, ms: u64) -> When {
         let on_event = match kind {
             Kind::Crash | Kind::PowerLoss | Kind::Blackout => self.rng.chance(0.5),
-            Kind::Pause | Kind::Split | Kind::OneWay | Kind::Resign => self.rng.chance(0.25),
+            Kind::Pause | Kind::Split | Kind::OneWay | Kind::Resign | Kind::Replace => {
+                self.rng.chance(0.25)
+            }
             Kind::Links | Kind::Disks | Kind::Clock | Kind::Failing => false,
         };
         match on_event {
@@ -126,6 +128,7 @@ impl Draws {
             },
             Kind::Failing => self.failing(who),
             Kind::Resign => What::Resign { who },
+            Kind::Replace => What::Replace { who },
             Kind::Clock => What::Clock {
                 who,
                 offset_ms: self.rng.between(0, 20_000) as i64 - 10_000,

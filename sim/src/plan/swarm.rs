@@ -25,9 +25,10 @@ pub(super) enum Kind {
     Clock,
     Failing,
     Resign,
+    Replace,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Crash,
     Kind::PowerLoss,
     Kind::Blackout,
@@ -39,6 +40,7 @@ const KINDS: [Kind; 11] = [
     Kind::Clock,
     Kind::Failing,
     Kind::Resign,
+    Kind::Replace,
 ];
 
 /// About as many operations as a run is to have; more of them make the checker search longer, and

@@ -29,6 +29,7 @@ fn the_swarm_has_quiet_runs_and_every_kind_of_fault_and_moment() {
         "clock",
         "failing",
         "resign",
+        "replace",
     ] {
         assert!(json.contains(&format!("\"kind\": \"{kind}\"")), "{kind}");
     }

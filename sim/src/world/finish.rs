@@ -30,12 +30,27 @@ impl World {
     pub(super) async fn finish(self: Arc<Self>) -> Result<(), Violation> {
         self.heal();
         let deadline = self.now_us() + self.plan.liveness_ms * 1_000;
-        for node in self.plan.node_ids() {
+        self.staffed(deadline).await?;
+        for node in self.node_ids() {
             self.write_on(node, deadline).await?;
         }
         self.agree(deadline).await?;
         let last = self.read_all(deadline).await?;
         self.judge(&last)
+    }
+
+    /// Every machine that was lost is replaced.
+    async fn staffed(&self, deadline: u64) -> Result<(), Violation> {
+        while self.is_replacing() {
+            self.check_servers()?;
+            if self.now_us() > deadline {
+                let standing = self.standing();
+                let what = format!("all is healed, and a lost machine is not replaced: {standing}");
+                return Err(Violation::new("LIVE", what));
+            }
+            tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        }
+        Ok(())
     }
 
     /// A write through `node` succeeds before the deadline.
@@ -107,7 +122,7 @@ impl World {
         deadline: u64,
     ) -> Result<BTreeMap<Bytes, Option<Revision>>, Violation> {
         let mut last = BTreeMap::new();
-        let nodes: Vec<NodeId> = self.plan.node_ids().collect();
+        let nodes: Vec<NodeId> = self.node_ids();
         for (number, node) in (0..self.plan.workload.keys).zip(nodes.iter().cycle()) {
             let key = key(number);
             let call = Call::Get { key: key.clone() };
@@ -120,7 +135,7 @@ impl World {
 
     /// The oracles of the end.
     fn judge(&self, last: &BTreeMap<Bytes, Option<Revision>>) -> Result<(), Violation> {
-        self.hub.lock().panel.dur.end(self.plan.node_ids())?;
+        self.hub.lock().panel.dur.end(self.node_ids().into_iter())?;
         let history = self.recorder.history();
         let history = history.map_err(|error| Violation::new("LIN", error.to_string()))?;
         check_final(&history, last)?;
@@ -142,7 +157,8 @@ impl World {
     }
 
     fn statuses(&self) -> Vec<Status> {
-        let hosts = self.plan.node_ids().filter_map(|node| self.host(node));
+        let nodes = self.node_ids().into_iter();
+        let hosts = nodes.filter_map(|node| self.host(node));
         hosts.map(|host| host.status()).collect()
     }
 

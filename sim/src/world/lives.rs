@@ -12,7 +12,7 @@ use crate::disk::DiskTrouble;
 #[derive(Default)]
 pub(super) struct Life {
     /// Madsim's name for it.
-    machine: Option<Machine>,
+    pub machine: Option<Machine>,
     /// Counts its processes; odd ones live.
     incarnation: u64,
     /// How many faults keep it down.
@@ -36,20 +36,18 @@ impl Life {
 impl World {
     /// Creates all nodes; their processes start.
     pub(super) fn start_servers(self: &Arc<Self>) {
-        for node in self.plan.node_ids() {
-            let life = Life {
-                incarnation: 1,
-                ..Life::default()
-            };
-            self.lives.lock().insert(node, life);
-            let world = self.clone();
-            let builder = self.handle.create_node().name(node.to_string());
-            let machine = builder
-                .ip(server::address(node).ip())
-                .init(move || server::run(world.clone(), node))
-                .build();
-            self.life(node, |life| life.machine = Some(machine.id()));
-        }
+        self.plan
+            .node_ids()
+            .for_each(|node| server::start(self, node));
+    }
+
+    /// Takes note of a node that is being created.
+    pub(super) fn begin_life(&self, node: NodeId) {
+        let life = Life {
+            incarnation: 1,
+            ..Life::default()
+        };
+        self.lives.lock().insert(node, life);
     }
 
     /// Whether this process of `node` is the running one.
@@ -138,6 +136,10 @@ impl World {
     /// The process of `node` cannot go on. True if its drive is an excuse: then the process ends,
     /// and starts again when the drive is mended, as somebody would see to who runs it.
     pub(super) fn excuses(&self, node: NodeId) -> bool {
+        // Who was removed is to stop.
+        if !self.is_present(node) {
+            return true;
+        }
         let excused = self.life(node, |life| life.troubled);
         if excused {
             let first = self.life(node, |life| !std::mem::replace(&mut life.broken, true));

@@ -17,11 +17,13 @@
 //! * [`lives`] starts and ends processes. A crash is always a kill, then a start, in one helper,
 //!   because madsim does not clean up after a restart by itself.
 //! * [`server`] is the node's process: the product's own host, gateway and gRPC services.
+//! * [`admin`] replaces machines that are lost for good.
 //! * [`finish`] heals the world, demands that it serves again and agrees, and asks the last questions.
 //!
 //! Everything happens on one thread, on madsim's virtual time. No lock is held while the product is
 //! called, except the hub's, and the product is never called from the hub.
 
+mod admin;
 mod finish;
 mod hub;
 mod lives;
@@ -39,7 +41,12 @@ use serde_json::json;
 use sisyphus::{env::Clock, history::Recorder, node::Host, types::NodeId};
 use tokio::time::Instant;
 
-use self::{hub::Hub, lives::Life, nemesis::Nemesis};
+use self::{
+    admin::{SPARES, Staff},
+    hub::Hub,
+    lives::Life,
+    nemesis::Nemesis,
+};
 use crate::{
     client::Client, disk::Drive, net::SimNet, oracle::Violation, plan::Plan, trace::Source,
 };
@@ -85,6 +92,7 @@ pub(crate) struct World {
     hub: Mutex<Hub>,
     lives: Mutex<BTreeMap<NodeId, Life>>,
     nemesis: Nemesis,
+    staff: Mutex<Staff>,
 }
 
 /// Runs `plan`. Must be called on the main task of a fresh madsim runtime.
@@ -120,7 +128,8 @@ impl World {
                 started: Instant::now(),
                 net: SimNet::new(plan.seed, plan.link),
                 recorder: Recorder::in_memory(),
-                drives: plan.node_ids().map(drive).collect(),
+                drives: (1..=plan.nodes + SPARES).map(NodeId).map(drive).collect(),
+                staff: Mutex::new(Staff::founders(plan.node_ids())),
                 hub: Mutex::new(Hub::new(&plan, lines)),
                 lives: Mutex::default(),
                 nemesis: Nemesis::new(&plan),
@@ -204,9 +213,8 @@ impl World {
 
     /// Ends all processes and gives their tasks the time to go; else the runtime leaks them.
     async fn end(&self) {
-        for node in self.plan.node_ids() {
-            self.stop(node);
-        }
+        let created: Vec<NodeId> = self.lives.lock().keys().copied().collect();
+        created.into_iter().for_each(|node| self.stop(node));
         self.hub.lock().disarm();
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

@@ -44,6 +44,8 @@ enum Task {
     Mend(usize),
     /// A process ended of a trouble that was over already.
     Relieve(NodeId),
+    /// A machine was lost.
+    Replace(NodeId),
 }
 
 impl Nemesis {
@@ -73,8 +75,12 @@ impl Nemesis {
 
     /// Has a node started again as soon as its last process is gone.
     pub fn relieve(&self, node: NodeId, now_us: u64) {
-        let mut state = self.state.lock();
-        state.agenda.insert((now_us, Task::Relieve(node)), ());
+        self.at_once(Task::Relieve(node), now_us);
+    }
+
+    /// Something is to be done where no process is running.
+    fn at_once(&self, task: Task, now_us: u64) {
+        self.state.lock().agenda.insert((now_us, task), ());
         self.changed.notify_one();
     }
 
@@ -104,6 +110,9 @@ impl World {
                     Task::Strike(place) => self.strike(place, None),
                     Task::Mend(place) => self.mend(place),
                     Task::Relieve(node) => self.relieve(node),
+                    Task::Replace(node) => {
+                        madsim::task::spawn(self.clone().replace(node));
+                    }
                 }
             }
             let next = self.nemesis.next_due().unwrap_or(now + 1_000_000_000);
@@ -153,7 +162,7 @@ impl World {
         let active: Vec<usize> = {
             let mut state = self.nemesis.state.lock();
             state.healed = true;
-            let is_kept = |task: &Task| matches!(task, Task::Relieve(_));
+            let is_kept = |task: &Task| matches!(task, Task::Relieve(_) | Task::Replace(_));
             state.agenda.retain(|(_, task), ()| is_kept(task));
             state.active.keys().copied().collect()
         };
@@ -170,15 +179,17 @@ impl World {
     }
 
     fn resolve(&self, who: &Who, struck: Option<NodeId>) -> Vec<NodeId> {
-        match who {
+        let mut nodes = match who {
             Who::Nodes(nodes) => {
-                let exists = |node: &NodeId| self.drives.contains_key(node);
-                nodes.iter().copied().filter(exists).collect()
+                let places = nodes.iter().map(|node| self.stand_in(*node));
+                places.collect::<BTreeSet<_>>()
             }
             Who::Leader => self.hub.lock().leader().into_iter().collect(),
             Who::Struck => struck.into_iter().collect(),
-            Who::All => self.plan.node_ids().collect(),
-        }
+            Who::All => self.node_ids().into_iter().collect(),
+        };
+        nodes.retain(|node| self.is_present(*node));
+        nodes.into_iter().collect()
     }
 
     fn inflict(&self, place: usize, what: &What, nodes: &[NodeId]) {
@@ -213,6 +224,12 @@ impl World {
                 .iter()
                 .for_each(|node| self.trouble(*node, *failed_sync_ppm, *room_bytes)),
             What::Resign { .. } => nodes.iter().for_each(|node| self.resign(*node)),
+            What::Replace { .. } => {
+                if self.lose(nodes[0]) {
+                    let task = Task::Replace(nodes[0]);
+                    self.nemesis.at_once(task, self.now_us());
+                }
+            }
             What::Clock {
                 offset_ms,
                 drift_ppm,
@@ -246,7 +263,7 @@ impl World {
                     .for_each(|node| self.drives[node].set_model(self.plan.disk));
             }
             What::Failing { .. } => nodes.iter().for_each(|node| self.relieve(*node)),
-            What::Resign { .. } => {}
+            What::Resign { .. } | What::Replace { .. } => {}
             What::Clock { .. } => nodes.iter().for_each(|node| self.bend(*node, 0, 0)),
         }
     }
@@ -271,10 +288,10 @@ impl World {
         self.pairs().filter(touches).collect()
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + use<> {
-        let (froms, nodes) = (self.plan.node_ids(), self.plan.nodes);
-        froms
-            .flat_map(move |from| (1..=nodes).map(move |to| (from, NodeId(to))))
+    fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + use<'_> {
+        let nodes = || self.drives.keys().copied();
+        nodes()
+            .flat_map(move |from| nodes().map(move |to| (from, to)))
             .filter(|(from, to)| from != to)
     }
 }
@@ -288,6 +305,7 @@ fn who(what: &What) -> &Who {
         | What::Disks { who, .. }
         | What::Failing { who, .. }
         | What::Resign { who }
+        | What::Replace { who }
         | What::Clock { who, .. } => who,
         What::Partition { cut } => match cut {
             Cut::Split { side } | Cut::Mute { side } | Cut::Deaf { side } => side,

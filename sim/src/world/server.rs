@@ -29,6 +29,18 @@ pub(crate) fn address(node: NodeId) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, node.0 as u8], 9_000))
 }
 
+/// Creates `node`; its process starts.
+pub(super) fn start(world: &Arc<World>, node: NodeId) {
+    world.begin_life(node);
+    let theirs = world.clone();
+    let builder = world.handle.create_node().name(node.to_string());
+    let machine = builder
+        .ip(address(node).ip())
+        .init(move || run(theirs.clone(), node))
+        .build();
+    world.life(node, |life| life.machine = Some(machine.id()));
+}
+
 /// Runs the process of `node` until it is killed. What it cannot do is an accusation.
 pub(super) async fn run(world: Arc<World>, node: NodeId) {
     let incarnation = world.incarnation(node);
@@ -49,7 +61,7 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
         cluster: CLUSTER,
         node,
         name: node.to_string(),
-        founders: Members::nameless(world.plan.node_ids()),
+        founders: world.founders(node),
         limits: world.plan.limits.clone(),
     };
     match Host::start(settings, doors).await {
@@ -61,6 +73,16 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
         Err(_) => {}
     }
     pending().await
+}
+
+impl World {
+    /// Whom the log of `node` begins with: nobody on a node that came later.
+    fn founders(&self, node: NodeId) -> Members {
+        match node.0 <= self.plan.nodes {
+            true => Members::nameless(self.plan.node_ids()),
+            false => Members::default(),
+        }
+    }
 }
 
 async fn serve(world: &Arc<World>, node: NodeId, incarnation: u64, host: Host, clock: Clock) {
