@@ -226,7 +226,7 @@ impl Members {
     }
 
     /// The list in a command, if it is a command of this kind.
-    pub(super) fn of_command(data: &Bytes) -> Option<Result<Members, DecodeError>> {
+    pub fn of_command(data: &Bytes) -> Option<Result<Members, DecodeError>> {
         Members::is_command(data).then(|| Members::decode(data.slice(1..)))
     }
 

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Behind, Failure, Fate, Identity, LogStore, Observer, Order, RequestError, Roster, ShardStatus,
-    StartError, Status, fence,
+    Announced, Behind, Failure, Fate, Identity, LogStore, Observer, Order, RequestError, Roster,
+    ShardStatus, StartError, Status, fence,
     identity::{self, Claim},
     link::Link,
     replica::{Completion, Inputs},
@@ -93,6 +93,7 @@ pub(super) struct Shard {
     pub(super) board: Board,
     pub(super) reader: machine::Reader,
     pub(super) roster: watch::Receiver<Roster>,
+    pub(super) announced: watch::Receiver<Announced>,
 }
 
 impl Host {
@@ -144,6 +145,7 @@ impl Host {
             };
             links.insert(shard, (replica.link.clone(), completions.clone()));
             let board = replica.board.clone();
+            let announced = replica.announced.subscribe();
             shards.insert(
                 shard,
                 Shard {
@@ -152,6 +154,7 @@ impl Host {
                     board,
                     reader,
                     roster,
+                    announced,
                 },
             );
             replicas.push((replica, inputs, applier, completions));
@@ -302,6 +305,11 @@ impl Host {
     /// Who belongs to the cluster, as of what this node has applied of a shard; to be watched.
     pub fn roster(&self, shard: ShardId) -> Result<watch::Receiver<Roster>, RequestError> {
         Ok(self.shard(shard)?.roster.clone())
+    }
+
+    /// The last list of members in a shard's log, applied or not; to be watched.
+    pub fn announced(&self, shard: ShardId) -> Result<watch::Receiver<Announced>, RequestError> {
+        Ok(self.shard(shard)?.announced.clone())
     }
 
     /// Ends the node's service, because others say that it was removed from the cluster: it may have

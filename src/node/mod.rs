@@ -54,8 +54,7 @@
 //! # What is left out
 //!
 //! Several shards (every piece carries a shard id, one shard is started); resuming a snapshot after
-//! the *receiver* restarted, whose half-written tables are in no manifest: it begins again. A node that joined and restarts before it has made its list of members durable asks others for
-//! theirs; it could look into its log instead.
+//! the *receiver* restarted, whose half-written tables are in no manifest: it begins again.
 
 mod applier;
 mod divergence;
@@ -95,5 +94,5 @@ pub use identity::{Identity, IdentityError, look};
 pub use log_store::{LogStore, LogStoreError};
 pub use observe::{Event, Observer};
 pub use order::{Order, Refused, Why};
-pub use roster::Roster;
+pub use roster::{Announced, Roster};
 pub use status::{Behind, RaftStatus, ShardStatus, Status};

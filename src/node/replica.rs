@@ -4,7 +4,7 @@
 use std::{pin::Pin, time::Duration};
 
 use super::{
-    Event, Failure, Roster,
+    Announced, Event, Failure, Roster,
     applier::ApplierJob,
     divergence::Divergence,
     fate::{Fate, Waiter},
@@ -94,6 +94,8 @@ pub(super) struct Replica {
     pub(super) divergence: Divergence,
     pub(super) failure: Failure,
     pub(super) board: Board,
+    /// Where others see the last list of members in the log.
+    pub(super) announced: watch::Sender<Announced>,
     /// Who belongs to the cluster, as of what is applied.
     pub(super) roster: watch::Receiver<Roster>,
     /// The last entry with a list of members that this node proposed.
@@ -104,11 +106,12 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    /// Works until the node stops, or fails: others must not wait for a leader that cannot go on.
+    /// Works until the node stops, or fails: others must not wait for a leader that cannot go on. One
+    /// that was removed has handed its leadership over before it goes, or tried to.
     pub(super) async fn run(mut self, mut inputs: Inputs) {
         let mut next_tick = self.tick_timer();
         self.advance();
-        while !self.failure.is_reported() {
+        while !self.failure.is_reported() || self.raft.is_handing_over() {
             // In this order, so that a flood of requests delays neither elections nor commits.
             select! {
                 biased;
@@ -291,6 +294,9 @@ impl Replica {
         }
         if let Some(persist) = ready.persist {
             self.writing = true;
+            if let Some(announced) = Announced::among(&persist.entries) {
+                self.announced.send_replace(announced);
+            }
             // One batch under way at a time: there is room unless the node is stopping.
             let _ = self
                 .writer

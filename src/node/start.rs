@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Event, Failure, LogStore, Roster, Settings, StartError, World,
+    Announced, Event, Failure, LogStore, Roster, Settings, StartError, World,
     applier::{Applier, ApplierJob},
     divergence::Divergence,
     forwards::Forwards,
@@ -75,6 +75,7 @@ impl ReplicaParts<'_> {
         }
         let restored = reconcile(shard, restored, &machine, store)?;
         self.observe(&restored, &machine);
+        let announced = Announced::among(&restored.entries).unwrap_or_default();
 
         let rng = self.world.rng.fork(&directory(shard));
         let incarnation = rng.fork("incarnation").next_u64();
@@ -98,6 +99,7 @@ impl ReplicaParts<'_> {
             divergence: Divergence::default(),
             failure: self.failure,
             board: Board::default(),
+            announced: watch::Sender::new(announced),
             roster: applier_task.roster.subscribe(),
             listed: LogPosition::default(),
             seen: (0, 0),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::entry::ask_members;
 use crate::{
     config::{self, Config},
-    env::Clock,
+    env::{Clock, task::select},
     gateway::{Gateway, SHARD},
     machine::{Member, Members},
-    node::{Host, Order},
+    node::{Announced, Host, Order, Roster},
     rpc::peers::Directory,
     types::NodeId,
 };
@@ -20,19 +20,32 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Keeps the directory of peers like the list of members that the state machine has.
+/// Keeps the directory of peers like the list of members that the state machine has, and tells it of
+/// a later one that is in the log already.
 pub(super) async fn follow_members(host: Host, directory: Directory) {
-    let Ok(mut roster) = host.roster(SHARD) else {
+    let (Ok(mut roster), Ok(mut announced)) = (host.roster(SHARD), host.announced(SHARD)) else {
         return;
     };
     // Held no longer than this: a node that was stopped lets go of its data directory.
     drop(host);
     loop {
-        let members = roster.borrow_and_update().members.clone();
+        let Roster { since, members, .. } = roster.borrow_and_update().clone();
         if !members.is_empty() {
             directory.learn(&members);
         }
-        if roster.changed().await.is_err() {
+        let Announced { at, members } = announced.borrow_and_update().clone();
+        let still_to_come = at > since;
+        directory.expect(if still_to_come {
+            members
+        } else {
+            Members::default()
+        });
+        let changed = select! {
+            biased;
+            changed = roster.changed() => changed,
+            changed = announced.changed() => changed,
+        };
+        if changed.is_err() {
             return;
         }
     }

@@ -30,6 +30,7 @@ use crate::{
         task::{JoinHandle, Tasks, spawn, timeout, watch},
     },
     gateway::Gateway,
+    machine::Members,
     node::{self, Failure, Host, Settings, World},
     rpc::{
         peers::{Directory, Incoming, KEEP_ALIVE, Me, Outgoing},
@@ -279,6 +280,7 @@ fn me(config: &Config, entry: &Entry) -> Me {
             false => config.agreement(),
         },
         members: entry.members.clone(),
+        expected: Members::default(),
     }
 }
 

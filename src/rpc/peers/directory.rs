@@ -21,6 +21,9 @@ pub struct Me {
     pub agreement: u64,
     /// All members and where they listen for each other.
     pub members: Members,
+    /// Members as a later list names them, which is in the log and not agreed on yet: they are
+    /// called and listened to as well.
+    pub expected: Members,
 }
 
 /// The addresses of a cluster's members. Clones are the same directory.
@@ -68,6 +71,13 @@ impl Directory {
         self.shared.me.send_modify(|me| {
             (me.members, me.agreement) = (members.clone(), 0);
         });
+    }
+
+    /// Calls and listens to these as well, beside those that are agreed on; nobody ends it.
+    pub fn expect(&self, expected: Members) {
+        if self.shared.me.borrow().expected != expected {
+            self.shared.me.send_modify(|me| me.expected = expected);
+        }
     }
 
     /// Waits until a peer says that this node was removed from the cluster; answers its words.
@@ -126,7 +136,9 @@ impl Me {
     /// Where the others are reached; a member that has no address, or has given it up to the one
     /// that replaces it, is not.
     pub(super) fn addresses(&self) -> BTreeMap<NodeId, String> {
-        let others = self.members.iter().filter(|member| member.id != self.node);
+        // The later list last: its addresses count.
+        let all = self.members.iter().chain(self.expected.iter());
+        let others = all.filter(|member| member.id != self.node);
         let reachable = others.filter(|member| !member.peer.is_empty());
         reachable
             .map(|member| (member.id, member.peer.clone()))
@@ -162,7 +174,8 @@ impl Me {
                 removed: true,
             });
         }
-        if from == self.node || self.members.get(from).is_none() {
+        let known = [&self.members, &self.expected];
+        if from == self.node || known.iter().all(|members| members.get(from).is_none()) {
             return refused(format!(
                 "{you} is not one of the peers of {me}: add it with `sicli cluster add`, or correct `members`"
             ));

@@ -130,11 +130,11 @@ impl Link {
             if lasted > BACKOFF_MAX + CONNECT_WITHIN {
                 (backoff, complained) = (BACKOFF_MIN, None);
             }
-            // Once for each reason of an outage, not twice a second while it lasts.
-            if complained.as_ref() != Some(&ended) {
+            // Once for each reason of an outage, not twice a second while it lasts, and not for
+            // each lane: they share their fate.
+            if self.lane == Lane::Urgent && complained.as_ref() != Some(&ended) {
                 tracing::warn!(
                     peer = self.to.0,
-                    lane = ?self.lane,
                     address = self.address,
                     "no stream: {ended}"
                 );

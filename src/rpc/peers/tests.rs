@@ -39,6 +39,7 @@ fn me(node: u64, addresses: &[SocketAddr]) -> Me {
         node: NodeId(node),
         agreement: 5,
         members: members(addresses),
+        expected: Members::default(),
     }
 }
 
@@ -245,6 +246,19 @@ fn who_was_removed_is_told_so_by_those_who_know_and_by_nobody_else() {
     assert!(directory.greet(&hello(3)).unwrap_err().removed);
     // The next one to join may call before its admission is known here.
     assert!(!directory.greet(&hello(4)).unwrap_err().removed);
+}
+
+#[test]
+fn whom_the_log_names_is_heard_before_it_is_agreed_on() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let directory = directory(2, &[nobody, nobody]);
+    let hello = me(3, &[]).hello(NodeId(2));
+    assert!(directory.greet(&hello).is_err());
+    directory.expect(members(&[nobody, nobody, nobody]));
+    assert_eq!(directory.greet(&hello), Ok(NodeId(3)));
+    assert_eq!(directory.watch().borrow().addresses().len(), 2);
+    directory.expect(Members::default());
+    assert!(directory.greet(&hello).is_err());
 }
 
 #[tokio::test]
