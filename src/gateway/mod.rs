@@ -159,11 +159,14 @@ impl Gateway {
             let why = match self.ordered(order, deadline).await? {
                 Fate::Done { at, .. } => return self.listed(at.index, deadline).await,
                 Fate::Begun(node) => {
-                    self.led_by(node, deadline).await?;
-                    return self.listed(0, deadline).await;
+                    if self.led_by(node, deadline).await {
+                        return self.listed(0, deadline).await;
+                    }
+                    // Given up by the leader, which goes on; to begin anew does no harm.
+                    format!("{node} was to lead, and did not in time")
                 }
                 Fate::Refused(refused) => return Err(refused.into()),
-                Fate::Unknown(why) => return Err(RequestError::Unknown(why)),
+                Fate::Unknown(why) => return self.fulfilled(order, why, deadline).await,
                 Fate::NotDone(why) => why,
             };
             if !self.pause(deadline).await {
@@ -184,6 +187,23 @@ impl Gateway {
         }
     }
 
+    /// What became of an order whose answer was lost, as far as the list of members tells in time.
+    async fn fulfilled(
+        &self,
+        order: &Order,
+        why: String,
+        deadline: u64,
+    ) -> Result<Roster, RequestError> {
+        loop {
+            let roster = self.roster(Consistency::Linearizable, self.left(deadline));
+            match roster.await {
+                Ok(roster) if order.is_fulfilled(&roster) => return Ok(roster),
+                _ if self.pause(deadline).await => {}
+                _ => return Err(RequestError::Unknown(why)),
+            }
+        }
+    }
+
     async fn ordered(&self, order: &Order, deadline: u64) -> Result<Fate, RequestError> {
         let left = self.left(deadline);
         let expires_us = deadline.saturating_sub(self.margin().as_micros() as u64);
@@ -194,15 +214,18 @@ impl Gateway {
         })
     }
 
-    /// Waits until this node follows `node`, or is it.
-    async fn led_by(&self, node: NodeId, deadline: u64) -> Result<(), RequestError> {
-        while self.host.leader(SHARD) != Some(node) {
+    /// Waits until this node follows `node`, or is it. False if that does not come to pass while the
+    /// attempt to hand over may last, which is an election timeout, and the news of it travel.
+    async fn led_by(&self, node: NodeId, deadline: u64) -> bool {
+        for _ in 0..2 * self.limits.election_ticks {
+            if self.host.leader(SHARD) == Some(node) {
+                return true;
+            }
             if !self.pause(deadline).await {
-                let why = format!("{node} was to lead, and does not in time");
-                return Err(RequestError::Unknown(why));
+                return false;
             }
         }
-        Ok(())
+        false
     }
 
     /// Who belongs to the cluster. Waits no longer than `patience`.

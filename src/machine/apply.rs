@@ -168,11 +168,15 @@ impl Machine {
         Ok(self.relist(at, &new.context, members))
     }
 
-    /// Replaces the list of members; who takes no part does not stand in it.
+    /// Replaces the list of members; who takes no part does not stand in it. What the list was before
+    /// is not in the hash: one that joins has not been told the founders' own.
     fn relist(&mut self, at: LogPosition, data: &Bytes, mut members: Members) -> Reply {
         let membership = &self.state.membership;
-        members.retain(|id| membership.contains(id));
-        self.state.advance(at, data, &members.encode());
+        // Unknown to a node that joins, until the entry that adds it.
+        if !membership.is_empty() {
+            members.retain(|id| membership.contains(id));
+        }
+        self.state.advance(at, data, &[]);
         self.state.members = members;
         self.nothing_done()
     }

@@ -19,10 +19,10 @@ use crate::{
         Disk,
         task::{Receiver, Sender, Tasks, watch},
     },
-    machine::{Machine, MachineError, Members, Reply},
-    raft::{Base, Entry, NewMembership, Payload},
+    machine::{Machine, MachineError, Members},
+    raft::{Base, Entry, Payload},
     rpc::{SnapshotChunk, SnapshotOffer, StateHash},
-    types::{Index, LogPosition, NodeId},
+    types::{Index, NodeId},
 };
 
 /// Entries that change little (reads in the log, refused commands) fill no memtable, and so cause
@@ -137,14 +137,12 @@ impl Applier {
 
     async fn apply(&mut self, entry: Entry, waiter: Option<Waiter>) -> Result<(), MachineError> {
         let nothing = Bytes::new();
+        let (at, machine) = (entry.at, &mut self.machine);
         let (data, outcome) = match &entry.payload {
-            Payload::Command(data) => (data, self.machine.apply(entry.at, data).await?),
-            Payload::Noop => (&nothing, self.machine.apply(entry.at, &nothing).await?),
-            Payload::Membership(new) => (&new.context, Ok(self.reconfigure(entry.at, new)?)),
+            Payload::Command(data) => (data, machine.apply(at, data).await?),
+            Payload::Noop => (&nothing, machine.apply(at, &nothing).await?),
+            Payload::Membership(new) => (&new.context, Ok(machine.reconfigure(at, new)?)),
         };
-        if Members::is_command(data) {
-            self.show_members(entry.at.index);
-        }
         let hash = self.machine.hash();
         self.link.observe(Event::Applied {
             at: entry.at,
@@ -160,18 +158,16 @@ impl Applier {
                 },
             );
         }
+        // After the answer: one that removes this node is the last that it gives.
+        if entry.payload.membership().is_some() || Members::is_command(data) {
+            self.show_members(at.index);
+        }
         self.log_bytes += entry.payload.data().len() + ENTRY_OVERHEAD;
         if self.log_bytes > LOG_PER_MEMTABLE * self.memtable_bytes {
             self.log_bytes = 0;
             return self.machine.checkpoint().await;
         }
         self.machine.settle().await
-    }
-
-    fn reconfigure(&mut self, at: LogPosition, new: &NewMembership) -> Result<Reply, MachineError> {
-        let reply = self.machine.reconfigure(at, new)?;
-        self.show_members(at.index);
-        Ok(reply)
     }
 
     /// Lets others see who belongs to the cluster from the entry at `since` on. A node that does not

@@ -6,7 +6,7 @@ use super::{
     replica::Replica,
 };
 use crate::{
-    raft::{MembershipError, ProposeError, Status, TransferError},
+    raft::{MembershipError, PeerState, ProposeError, Status, TransferError},
     rpc::Asked,
     types::{LogPosition, NodeId},
 };
@@ -117,10 +117,11 @@ fn refused(why: Why, text: impl Into<String>) -> Taken {
 fn scene<'a>(status: &Status, roster: &'a super::Roster) -> Scene<'a> {
     let peers = status.progress.iter();
     let active = peers.clone().filter(|(_, peer)| peer.active);
+    let following = peers.filter(|(_, peer)| peer.state == PeerState::Replicate);
     Scene {
         roster,
         present: active.map(|(id, _)| *id).chain([status.id]).collect(),
-        lag: peers
+        lag: following
             .map(|(id, peer)| (*id, status.last.index.saturating_sub(peer.matched)))
             .collect(),
     }

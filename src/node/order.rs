@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 pub(super) use plan::{Plan, Scene, plan};
 
+use super::Roster;
 use crate::{
     codec::{DecodeError, Decoder, put_bytes, put_varint},
     types::NodeId,
@@ -149,6 +150,29 @@ impl Refused {
 }
 
 impl Order {
+    /// Whether a roster is as the order would have it, whoever saw to that: the answer to an order may
+    /// be lost with the leader that it removes. What an order to lead came to is not in a roster.
+    pub fn is_fulfilled(&self, roster: &Roster) -> bool {
+        let Roster {
+            membership,
+            members,
+            ..
+        } = roster;
+        let reached = |peer: &str| members.iter().find(|member| member.peer == peer);
+        match self {
+            Order::Add { peer, .. } => reached(peer).is_some(),
+            Order::Remove(id) => members.was_removed(*id),
+            Order::Promote(id) => membership.voters.contains(id),
+            Order::Move { id, peer } => reached(peer).is_some_and(|member| member.id == *id),
+            Order::Introduce { id, peer, name, .. } => reached(peer)
+                .is_some_and(|member| member.id == *id && member.name == *name && member.started),
+            Order::Replace { old, peer, .. } => {
+                reached(peer).is_some_and(|member| member.id != *old)
+            }
+            Order::Lead(_) => false,
+        }
+    }
+
     /// The bytes for the wire.
     pub(super) fn encode(&self) -> Bytes {
         let mut out = vec![self.tag()];

@@ -4,5 +4,6 @@ mod client;
 mod deployed;
 mod grpc;
 mod http;
+mod members;
 mod node;
 mod start;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     env::task::block_on,
-    raft::{Membership, NewMembership},
+    raft::{Aim, Membership, NewMembership},
     types::NodeId,
 };
 
@@ -29,7 +29,7 @@ fn new(membership: Membership, members: Option<&Members>) -> NewMembership {
 impl Bench {
     fn reconfigure(&mut self, new: &NewMembership) {
         let at = LogPosition {
-            term: 9,
+            term: self.machine.applied().term.max(1),
             index: self.machine.applied().index + 1,
         };
         self.machine.reconfigure(at, new).expect("applied");
@@ -56,6 +56,31 @@ fn founders_are_known_until_an_entry_says_otherwise() {
         bench.machine.found(&voters([9]), &list(&["z"]));
         assert_eq!(bench.names(), ["a", "b", "c", "d"]);
         assert_eq!(bench.machine.membership(), &voters(1..=4));
+    });
+}
+
+#[test]
+fn one_that_joins_comes_to_the_same_without_knowing_the_founders() {
+    block_on(async {
+        let founders = list(&["a", "b"]);
+        let mut founder = Bench::new(tiny()).await;
+        founder.machine.found(&voters(1..=2), &founders);
+        let mut joiner = Bench::new(tiny()).await;
+        let mut renamed = founders.clone();
+        renamed.add("c", "c:1").unwrap();
+        let mut learning = voters(1..=2);
+        learning.learners.insert(NodeId(3), Aim::Vote);
+        for bench in [&mut founder, &mut joiner] {
+            // A change without a list, a list alone, the admission, the promotion.
+            bench.reconfigure(&new(voters(1..=2), None));
+            bench.apply(founders.command()).await.expect("applied");
+            bench.reconfigure(&new(learning.clone(), Some(&renamed)));
+            bench.reconfigure(&new(voters(1..=3), None));
+        }
+        assert_eq!(founder.names(), ["a", "b", "c"]);
+        assert_eq!(founder.names(), joiner.names());
+        assert_eq!(founder.machine.hash(), joiner.machine.hash());
+        assert_eq!(founder.machine.membership(), joiner.machine.membership());
     });
 }
 

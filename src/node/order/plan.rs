@@ -20,7 +20,8 @@ pub(in crate::node) struct Scene<'a> {
     pub roster: &'a Roster,
     /// The members that were heard lately, the leader among them.
     pub present: BTreeSet<NodeId>,
-    /// How many entries of the leader's log each peer lacks.
+    /// How many entries of the leader's log each peer lacks, of those that are known to follow it: a
+    /// new one counts as present until it was silent for a while.
     pub lag: BTreeMap<NodeId, Index>,
 }
 
@@ -124,13 +125,14 @@ fn promote(members: Members, id: NodeId, scene: &Scene<'_>) -> Result<Plan, Refu
         return Err(Refused::new(Why::NotLearner, text));
     }
     let in_sync = "can only promote a learner member which is in sync with leader";
-    if !scene.present.contains(&id) {
-        let text = format!("{in_sync}: {id} is not heard");
-        return Err(Refused::new(Why::NotReady, text));
-    }
-    let lag = scene.lag.get(&id).copied().unwrap_or(Index::MAX);
-    if lag > LAG_MAX {
-        let text = format!("{in_sync}: {id} lacks {lag} entries");
+    let refused = match scene.lag.get(&id) {
+        Some(lag) if scene.present.contains(&id) => match *lag > LAG_MAX {
+            true => Some(format!("{in_sync}: {id} lacks {lag} entries")),
+            false => None,
+        },
+        _ => Some(format!("{in_sync}: {id} is not heard to follow it")),
+    };
+    if let Some(text) = refused {
         return Err(Refused::new(Why::NotReady, text));
     }
     Ok(Plan {

@@ -194,6 +194,11 @@ fn a_learner_that_lags_is_not_promoted_and_hears_by_how_much() {
     assert_eq!(refusal(promote(3, 0)).0, Why::NotLearner);
     let silent = plan_at(Order::Promote(NodeId(4)), &roster(), &[1, 2, 3], &[(4, 0)]);
     assert!(refusal(silent).1.contains("not heard"));
+    let new = plan_at(Order::Promote(NodeId(4)), &roster(), &[1, 2, 3, 4], &[]);
+    assert!(
+        refusal(new).1.contains("not heard"),
+        "it never said anything"
+    );
 }
 
 #[test]
@@ -214,6 +219,38 @@ fn a_node_is_introduced_once_with_an_empty_disk() {
     let again = plan_at(introduce(true), &roster, &[], &[]);
     assert_eq!(refusal(again).0, Why::Exists);
     assert!(plan_at(introduce(false), &roster, &[], &[]).is_ok());
+}
+
+#[test]
+fn an_order_is_fulfilled_when_its_plan_is_the_roster_and_not_before() {
+    for order in [
+        Order::Add {
+            name: "e".into(),
+            peer: "e:1".into(),
+            learner: false,
+        },
+        Order::Move {
+            id: NodeId(2),
+            peer: "x:1".into(),
+        },
+        Order::Replace {
+            old: NodeId(3),
+            name: "e".into(),
+            peer: "e:1".into(),
+        },
+    ] {
+        let mut roster = roster();
+        assert!(!order.is_fulfilled(&roster), "{order:?}");
+        roster.members = planned(order.clone()).unwrap().members;
+        assert!(order.is_fulfilled(&roster), "{order:?}");
+    }
+    let (remove, promote) = (Order::Remove(NodeId(4)), Order::Promote(NodeId(4)));
+    let mut roster = roster();
+    assert!(!remove.is_fulfilled(&roster) && !promote.is_fulfilled(&roster));
+    roster.membership.voters.insert(NodeId(4));
+    assert!(promote.is_fulfilled(&roster));
+    roster.members.remove(NodeId(4)).unwrap();
+    assert!(remove.is_fulfilled(&roster));
 }
 
 #[test]
