@@ -41,7 +41,8 @@ pub struct Limits {
     pub snapshot_bytes_per_second: u64,
     /// Entries and bytes of one append message, and of one batch for the applier.
     pub append_bytes_max: usize,
-    /// Entries under way to one follower, in bytes; a single larger entry still travels alone.
+    /// Entries under way to one follower, in bytes; a single larger entry still travels alone. To one
+    /// that lags all of it leaves at once, and the writes of clients wait for that.
     pub inflight_bytes_max: usize,
     /// Proposals that a leader holds uncommitted, in bytes, before it refuses more.
     pub uncommitted_bytes_max: usize,
@@ -65,9 +66,9 @@ impl Default for Limits {
             log_entries_kept: 100_000,
             log_bytes_kept: 64 << 20,
             snapshot_chunk_bytes: 256 << 10,
-            snapshot_bytes_per_second: 64 << 20,
-            append_bytes_max: 1 << 20,
-            inflight_bytes_max: 16 << 20,
+            snapshot_bytes_per_second: 32 << 20,
+            append_bytes_max: 128 << 10,
+            inflight_bytes_max: 2 << 20,
             uncommitted_bytes_max: 64 << 20,
             request_timeout_ms: 5_000,
         }
