@@ -21,12 +21,12 @@
 //! Left out: reading files, environment and host name, which is `cli/`'s work, and reloading
 //! while the server runs: a restart takes a second and cannot end half way.
 
+mod address;
 mod limits;
 mod server;
 #[cfg(test)]
 mod tests;
 
+pub use address::{ADDRESS_BYTES_MAX, NAME_BYTES_MAX};
 pub use limits::Limits;
-pub use server::{
-    ADDRESS_BYTES_MAX, Advertise, Config, ConfigError, Listen, Member, NAME_BYTES_MAX,
-};
+pub use server::{Advertise, Config, ConfigError, Listen, Member};

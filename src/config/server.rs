@@ -6,18 +6,15 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::Limits;
+use super::{
+    Limits,
+    address::{check_address, check_name, listen_address},
+};
 use crate::{rng::Rng, types::NodeId};
 
 /// The most members a cluster may have. Every write waits for a majority of them; beyond seven,
 /// more members make a cluster slower and hardly safer.
 const MEMBERS_MAX: usize = 7;
-
-/// The longest name of a member, in bytes.
-pub const NAME_BYTES_MAX: usize = 128;
-
-/// The longest address, in bytes: a domain name and a port.
-pub const ADDRESS_BYTES_MAX: usize = 260;
 
 /// The fields that have no default unless the node joins, and how to give them.
 const INDISPENSABLE: [(&str, &str); 2] = [
@@ -389,54 +386,4 @@ fn set(table: &mut Table, path: &str, value: Value) -> Result<(), ConfigError> {
     }
     place.insert(name.to_owned(), value);
     Ok(())
-}
-
-/// `host` and `port` of an address; IPv6 hosts stand in brackets.
-fn split_address(address: &str) -> Option<(&str, u16)> {
-    let (host, port) = address.rsplit_once(':')?;
-    let bracketed = host.starts_with('[') && host.ends_with(']');
-    let plain = !host.is_empty() && !host.contains([':', '/', '[', ']', ' ']);
-    (bracketed || plain).then_some(())?;
-    Some((host, port.parse().ok()?))
-}
-
-fn check_name(field: &str, name: &str) -> Result<(), ConfigError> {
-    if name.len() <= NAME_BYTES_MAX {
-        return Ok(());
-    }
-    let remedy = format!("write at most {NAME_BYTES_MAX} bytes");
-    Err(ConfigError::new(
-        field,
-        format!("{name:?}"),
-        "is too long",
-        &remedy,
-    ))
-}
-
-fn check_address(field: &str, address: &str) -> Result<(), ConfigError> {
-    match split_address(address) {
-        Some(_) if address.len() <= ADDRESS_BYTES_MAX => Ok(()),
-        _ => Err(ConfigError::new(
-            field,
-            format!("{address:?}"),
-            "is not an address",
-            "write host:port, for example 127.0.0.1:9001",
-        )),
-    }
-}
-
-/// Where to listen: what was said, or what follows from the advertised address.
-fn listen_address(said: Option<&str>, advertised: &str) -> String {
-    if let Some(address) = said {
-        return address.to_owned();
-    }
-    match split_address(advertised) {
-        Some((host, _)) if is_loopback(host) => advertised.to_owned(),
-        Some((_, port)) => format!("0.0.0.0:{port}"),
-        None => advertised.to_owned(),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host == "[::1]" || host.starts_with("127.")
 }
