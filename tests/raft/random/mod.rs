@@ -51,7 +51,7 @@ fn run_all(seeds: impl Iterator<Item = u64>, failed: &AtomicBool) -> Tally {
 }
 
 /// The number that the environment gives to `name`.
-#[allow(
+#[expect(
     clippy::disallowed_methods,
     reason = "this is how a test is told what to do"
 )]
@@ -64,7 +64,7 @@ fn told(name: &str) -> Option<u64> {
     )
 }
 
-#[allow(
+#[expect(
     clippy::disallowed_methods,
     reason = "how long a test takes is no part of it"
 )]

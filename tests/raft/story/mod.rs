@@ -2,7 +2,12 @@
 //!
 //! A replica's disk finishes what it writes at once, and its state machine applies what it is
 //! given, unless the disk is held. Messages wait until they are delivered. After each command
-//! stands what was sent, and every replica that looks different now.
+//! stands what was sent, and every replica that looks different now: its role and term, its log as
+//! `base..[index@term ...]` with the entries that say who takes part marked, how far that log is
+//! durable, committed and applied, the members if they are not the founders any more, and of a
+//! leader how far each peer has come, `matched→next`.
+//!
+//! A command in parentheses is not shown: what a story begins with has been told by another.
 
 mod line;
 
