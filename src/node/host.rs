@@ -366,6 +366,11 @@ impl Inbound for Host {
     }
 }
 
+/// Whose a data directory is, if it is anybody's yet. Refuses one that no node could start on.
+pub async fn look(disk: &dyn Disk) -> Result<Option<Identity>, StartError> {
+    Ok(identity::look(disk, &directories()).await?)
+}
+
 /// A node that founds a cluster is one of its founders.
 fn check_founders(settings: &Settings) -> Result<(), StartError> {
     let Settings { node, founders, .. } = settings;

@@ -97,19 +97,35 @@ pub enum IdentityError {
     Disk(#[from] DiskError),
 }
 
-/// Whose the data directory is, if it is anybody's yet.
-pub async fn look(disk: &dyn Disk) -> Result<Option<Identity>, IdentityError> {
-    let names = disk.list("").await?;
-    for name in [FILE, PREPARED] {
-        if names.iter().any(|there| there == name) {
-            return match read(disk, name).await {
-                // A crash while it was made: nothing else is there, and it is made anew.
-                Err(IdentityError::Broken(_)) if name == PREPARED => Ok(None),
-                identity => identity.map(Some),
-            };
-        }
+/// Whose the data directory is, if it is anybody's yet. Refuses one that [`claim`] would refuse to
+/// anybody, before anything is done in its name. `ours` are the names that a node keeps there.
+pub async fn look(disk: &dyn Disk, ours: &[String]) -> Result<Option<Identity>, IdentityError> {
+    let names = names(disk, ours).await?;
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if has(FILE) {
+        return read(disk, FILE).await.map(Some);
     }
-    Ok(None)
+    let other = names.iter().find(|name| *name != PREPARED);
+    if !has(PREPARED) {
+        let nameless = |name: &String| Err(IdentityError::Nameless(name.clone()));
+        return other.map_or(Ok(None), nameless);
+    }
+    match read(disk, PREPARED).await {
+        // A crash while it was made: nothing else is there, and it is made anew.
+        Err(IdentityError::Broken(_)) if other.is_none() => Ok(None),
+        identity => identity.map(Some),
+    }
+}
+
+/// What is in the data directory, all of it ours.
+async fn names(disk: &dyn Disk, ours: &[String]) -> Result<Vec<String>, IdentityError> {
+    let mut names = disk.list("").await?;
+    names.retain(|name| name != LOST_AND_FOUND);
+    let known = |name: &String| name == FILE || name == PREPARED || ours.contains(name);
+    match names.iter().find(|name| !known(name)) {
+        Some(name) => Err(IdentityError::Foreign(name.clone())),
+        None => Ok(names),
+    }
 }
 
 /// Checks that the data directory is `identity`'s, or makes it so, durably, if it is empty. `ours`
@@ -119,12 +135,7 @@ pub async fn claim(
     identity: Identity,
     ours: &[String],
 ) -> Result<Claim, IdentityError> {
-    let mut names = disk.list("").await?;
-    names.retain(|name| name != LOST_AND_FOUND);
-    let known = |name: &String| name == FILE || name == PREPARED || ours.contains(name);
-    if let Some(name) = names.iter().find(|name| !known(name)) {
-        return Err(IdentityError::Foreign(name.clone()));
-    }
+    let names = names(disk, ours).await?;
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     if has(FILE) {
         check(read(disk, FILE).await?, identity)?;
@@ -240,7 +251,10 @@ mod tests {
         assert_eq!(start(&disk).await.unwrap(), Claim::Fresh);
         let disk = disk.restart();
         assert_eq!(start(&disk).await.unwrap(), Claim::Standing);
-        assert_eq!(look(&disk).await.unwrap(), Some(me()));
+        assert_eq!(
+            look(&disk, &OURS.map(str::to_owned)).await.unwrap(),
+            Some(me())
+        );
         let other = Identity {
             node: NodeId(2),
             ..me()
@@ -285,7 +299,7 @@ mod tests {
             disk.stop_after(steps);
             let _ = start(&disk).await;
             for disk in [disk.restart(), disk.restart_keeping_unsynced()] {
-                let known = look(&disk).await.unwrap();
+                let known = look(&disk, &OURS.map(str::to_owned)).await.unwrap();
                 assert!(
                     known.is_none_or(|known| known == me()),
                     "after {steps} steps"

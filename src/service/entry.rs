@@ -22,7 +22,7 @@ use crate::{
         task::{spawn, timeout},
     },
     machine::{Member, Members},
-    node,
+    node::{self, Identity, IdentityError},
     rpc::proto::etcdserverpb::{self as pb, Introduction, MemberAddRequest, MemberUpdateRequest},
     types::NodeId,
 };
@@ -61,11 +61,14 @@ pub(super) async fn entry(
 ) -> Result<Entry, StartError> {
     let own = config.member();
     let founders = founders(config);
-    let known = node::look(disk).await.map_err(|error| StartError::Node {
+    // Before anything is asked of the cluster: a directory that is of no use would lead to a new
+    // member with every start.
+    let refused = |error| StartError::Node {
         dir: config.data_dir.display().to_string(),
-        error: error.into(),
-    })?;
-    if let Some(known) = known.filter(|known| known.name == own.name) {
+        error,
+    };
+    if let Some(known) = node::look(disk).await.map_err(refused)? {
+        check_name(config, &own, &known).map_err(|error| refused(error.into()))?;
         return Ok(standing(config, known.node, founders));
     }
     if !config.join.is_empty() {
@@ -84,6 +87,25 @@ pub(super) async fn entry(
         },
         None => Ok(founding(own.id, founders)),
     }
+}
+
+/// Whether the directory is that of the node whose configuration this is.
+fn check_name(
+    config: &Config,
+    own: &config::Member,
+    found: &Identity,
+) -> Result<(), IdentityError> {
+    let cluster = config.cluster_id();
+    if found.name == own.name && found.cluster == cluster {
+        return Ok(());
+    }
+    let wanted = Identity {
+        cluster,
+        node: own.id,
+        name: own.name.clone(),
+    };
+    let found = found.clone();
+    Err(IdentityError::Other { found, wanted })
 }
 
 /// The founders, as the configuration names them.

@@ -82,6 +82,21 @@ async fn a_foreign_file_is_named_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_node_that_cannot_start_is_not_added_to_the_cluster() {
+    let node = Alone::start().await;
+    let scratch = Scratch::new();
+    let mut joiner = config(1, 1, scratch.path());
+    joiner.members[0].name = "other".to_owned();
+    joiner.cluster = "test".to_owned();
+    joiner.join = vec![node.addresses.grpc.to_string()];
+    std::fs::create_dir_all(&joiner.data_dir).unwrap();
+    std::fs::write(joiner.data_dir.join("holiday.jpg"), "sea").unwrap();
+    let error = refusal(joiner).await;
+    assert!(error.contains("holiday.jpg"), "{error}");
+    assert_eq!(node.server.gateway().members().len(), 1);
+}
+
+#[tokio::test]
 async fn a_log_that_is_gone_is_not_taken_for_an_empty_one() {
     let node = Alone::start().await;
     stop(node.server).await;
