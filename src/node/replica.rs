@@ -357,6 +357,7 @@ impl Replica {
         if !due || self.writer.capacity() <= self.writer.max_capacity() / 2 {
             return;
         }
+        let index = retention::step(self.raft.brief().first, index);
         if let Some(base) = self.raft.base_at(index)
             && self
                 .writer

@@ -15,6 +15,10 @@ use crate::{config::Limits, raft::Raft, types::Index};
 /// follower that needs more will need a second snapshot.
 const HELD_PER_KEPT: u64 = 4;
 
+/// The most entries that are cut at once: the replica loop lets go of each, and does nothing else
+/// meanwhile. When a large memtable becomes durable there may be a million.
+const CUT_ENTRIES_MAX: u64 = 16_384;
+
 /// The places in a log between which a cut is looked for. Each is the last index that may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Retention {
@@ -55,6 +59,11 @@ pub(super) fn is_due(raft: &Raft, limits: &Limits, index: Index) -> bool {
     entries > 0 && (entries > limits.log_entries_kept / 2 || bytes > limits.log_bytes_kept / 2)
 }
 
+/// How far to cut now, if a log that begins at `first` is to be cut up to `index`.
+pub(super) fn step(first: Index, index: Index) -> Index {
+    index.min(first - 1 + CUT_ENTRIES_MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +79,8 @@ mod tests {
         assert_eq!(retention.cut(Some(95)), 90, "all have come further");
         assert_eq!(retention.cut(Some(70)), 70, "for a snapshot under way");
         assert_eq!(retention.cut(Some(20)), 50, "but not without a bound");
+        assert_eq!(step(11, 90), 90);
+        assert_eq!(step(11, 1_000_000), 10 + CUT_ENTRIES_MAX, "in steps");
         let behind = Retention {
             durable: 30,
             ..retention
