@@ -76,6 +76,19 @@ pub enum StartError {
         "{0}: the data directory is fenced; move it away, to be examined, and start the node on an          empty one to have it replaced"
     )]
     Fenced(String),
+    /// The data directory is nobody's.
+    #[error("the data directory is empty: there is nothing to recover; correct `data_dir`")]
+    NothingToRecover,
+    /// The node cannot go on alone.
+    #[error(
+        "{shard}: node {node} cannot go on alone: it does not vote, or has itself lost entries;          recover from another survivor"
+    )]
+    CannotRecover {
+        /// Of which shard.
+        shard: ShardId,
+        /// The node.
+        node: u64,
+    },
     /// The node is not one of the founders it was given.
     #[error("node {0} is not among the members {1}: correct `node` or `members`")]
     NotMember(u64, String),

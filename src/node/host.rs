@@ -10,6 +10,7 @@ use super::{
     ShardStatus, StartError, Status, fence,
     identity::{self, Claim},
     link::Link,
+    recover,
     replica::{Completion, Inputs},
     requests::Request,
     start::{self, ReplicaParts},
@@ -29,10 +30,10 @@ use crate::{
 };
 
 /// The directory of the Raft log.
-const LOG_DIR: &str = "log";
+pub(super) const LOG_DIR: &str = "log";
 
 /// The shards there are, for now.
-const SHARDS: [ShardId; 1] = [ShardId(0)];
+pub(super) const SHARDS: [ShardId; 1] = [ShardId(0)];
 
 /// Requests that wait for a replica to take them in; beyond, callers wait, inside their deadline.
 const REQUESTS: usize = 1_024;
@@ -398,7 +399,8 @@ fn directories() -> Vec<String> {
         .iter()
         .map(|shard| format!("{}/", start::directory(*shard)));
     shards
-        .chain([format!("{LOG_DIR}/"), fence::FILE.to_owned()])
+        .chain([format!("{LOG_DIR}/")])
+        .chain([fence::FILE, recover::RECORD].map(str::to_owned))
         .collect()
 }
 

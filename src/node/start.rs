@@ -185,7 +185,7 @@ impl ReplicaParts<'_> {
 /// log was cut. What the log then holds is kept if it runs through the machine's position, and
 /// thrown away if not: it is the log of a leader that lost, or ends before the snapshot, and
 /// nothing in it that is missing from the machine was ever committed at its place.
-fn reconcile(
+pub(super) fn reconcile(
     shard: ShardId,
     restored: Restored,
     machine: &Machine,

@@ -1,5 +1,5 @@
 //! `sisyphus`, the server: `serve` runs one node of a configured cluster, `dev` three nodes in one
-//! process to play with.
+//! process to play with, `recover` makes a survivor go on alone.
 //!
 //! Whoever starts it sees on standard output where it listens, on standard error what it logs.
 //! SIGTERM and SIGINT stop it gracefully, within a bound; a second one ends it at once. A node that
@@ -7,6 +7,7 @@
 //! supervises it can start it again: a node that is half alive is worse than one that is gone.
 
 mod dev;
+mod recover;
 mod run;
 mod serve;
 mod settings;
@@ -29,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Run one node of a cluster. Flags win over SISYPHUS_* variables, those over the file.
     Serve(Box<serve::Serve>),
+    /// Go on with this node alone, after a majority of the cluster is lost for good.
+    Recover(Box<recover::Recover>),
     /// Run a whole cluster in this process, on loopback, to try things out.
     Dev(dev::Dev),
 }
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
     end_on_panic();
     let ended = match arguments.command {
         Command::Serve(serve) => run::to_the_end(serve.run()),
+        Command::Recover(recover) => run::to_the_end(recover.run()),
         Command::Dev(dev) => run::to_the_end(dev.run()),
     };
     match ended {

@@ -20,6 +20,13 @@ const USUAL_FILE: &str = "/etc/sisyphus/sisyphus.toml";
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Where the configuration of a node comes from.
+#[derive(Debug, Args)]
+pub(super) struct Source {
     /// The configuration; /etc/sisyphus/sisyphus.toml if there is one and no other is named
     #[arg(long, env = "SISYPHUS_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -27,9 +34,9 @@ pub(super) struct Serve {
     settings: Settings,
 }
 
-impl Serve {
-    /// Serves until told to stop.
-    pub(super) async fn run(self) -> Result<(), Ended> {
+impl Source {
+    /// Reads it, and begins to log as it says.
+    pub(super) fn load(self) -> Result<Config, Ended> {
         let text = match &self.config {
             Some(file) => read(file)?,
             None if Path::new(USUAL_FILE).exists() => read(Path::new(USUAL_FILE))?,
@@ -37,6 +44,14 @@ impl Serve {
         };
         let config = Config::load(&text, self.settings.into_paths(&hostname())?)?;
         log(&config.log)?;
+        Ok(config)
+    }
+}
+
+impl Serve {
+    /// Serves until told to stop.
+    pub(super) async fn run(self) -> Result<(), Ended> {
+        let config = self.source.load()?;
         until_told(async {
             let server = Server::start(config).await?;
             let node = server.node().0;
