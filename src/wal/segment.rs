@@ -107,7 +107,8 @@ impl Current {
         padded
     }
 
-    /// Whether the batch alone may fit where it did not together with its zeros.
+    /// Whether the batch alone may fit where it did not together with its zeros. Those that follow
+    /// are then written without zeros, too, up to where these would have ended.
     fn lacks_room_for_zeros(&self, result: &DiskResult<()>, end: u64, length: usize) -> bool {
         let is_full = |error: &DiskError| error.kind == ErrorKind::StorageFull;
         end > self.end + length as u64 && result.as_ref().is_err_and(is_full)

@@ -134,12 +134,15 @@ fn what_does_not_fit_with_its_zeros_is_written_without() {
         let full = disk.contents(&path(1)).len();
         disk.leave_room(200);
         batch(&mut wal, &[&"x".repeat(full - 200)]).await.unwrap();
-        batch(&mut wal, &["fits"]).await.unwrap();
-        let error = batch(&mut wal, &[&"x".repeat(200)]).await.unwrap_err();
+        let fits = "y".repeat(100);
+        batch(&mut wal, &[&fits]).await.unwrap();
+        assert_eq!(disk.contents(&path(1)).len() as u64, wal.bytes());
+        wal.append(1, SHARD, &[b"at once"]);
+        wal.write_now().unwrap().unwrap();
+        let error = batch(&mut wal, &[&"z".repeat(200)]).await.unwrap_err();
         assert!(error.to_string().contains("full"), "{error}");
-        let (_, found) = open(&disk.restart()).await.unwrap();
-        assert_eq!(found.len(), 2);
-        assert_eq!(found[1], "fits");
+        let (_, found) = open(&disk.restart_keeping_unsynced()).await.unwrap();
+        assert_eq!(found[1..], [fits, "at once".to_owned()]);
     });
 }
 
