@@ -47,8 +47,9 @@ impl Window {
 
     /// Everything up to `matched` has arrived.
     pub fn answered(&mut self, matched: Index) {
-        while let Some((_, bytes)) = self.appends.pop_front_if(|(end, _)| *end <= matched) {
+        while let Some((_, bytes)) = self.appends.front().filter(|(end, _)| *end <= matched) {
             self.bytes -= bytes;
+            self.appends.pop_front();
         }
     }
 }

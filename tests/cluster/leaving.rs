@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sisyphus::{
     config::Limits,
-    env::{Clock, Disk, Inbound, MemDisk},
+    env::{Clock, Disk, Inbound, MemDisk, task::spawn},
     gateway::Consistency,
     node::{self, Host, RequestError, StartError},
     rpc::{self, Envelope, PeerBody, StateHash},
@@ -63,7 +63,7 @@ async fn a_leader_whose_disk_stalls_makes_room_for_another() {
     write(&cluster.gateways[&leader], "k", "1").await;
     cluster.stalled.lock().insert(leader);
     let gateway = cluster.gateways[&leader].clone();
-    let stuck = tokio::spawn(async move { gateway.write(put("k", "2"), None, 3 * PATIENCE).await });
+    let stuck = spawn(async move { gateway.write(put("k", "2"), None, 3 * PATIENCE).await });
     // It waits for its disk as long as others would for its word, and then asks one of them.
     let next = succeeded(&cluster, leader).await;
     write(&cluster.gateways[&next], "j", "3").await;
@@ -121,7 +121,7 @@ async fn a_replica_whose_state_differs_from_a_majority_stops_for_good() {
     assert!(matches!(read.await, Err(RequestError::Failed(_))));
     // It does not start on that state again, and says what to do.
     cluster.power_loss(NodeId(3));
-    let error = cluster.try_start(NodeId(3)).await.err().expect("a refusal");
+    let error = cluster.try_start(NodeId(3)).await.expect_err("a refusal");
     let told = error.to_string();
     assert!(
         told.contains("after entry 384") && told.contains("fenced"),

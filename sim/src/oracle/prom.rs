@@ -119,7 +119,16 @@ mod tests {
     fn an_acknowledgement_before_the_entries_are_durable_is_seen() {
         let mut prom = Prom::default();
         let accepted = message(1, 2, 1, Body::AppendAccepted { matched: 2 });
-        let alive = message(1, 2, 1, Body::HeartbeatReply { round: 1, last: 2 });
+        let alive = message(
+            1,
+            2,
+            1,
+            Body::HeartbeatReply {
+                round: 1,
+                last: 2,
+                priority: 0,
+            },
+        );
         let newer = message(1, 2, 2, Body::AppendAccepted { matched: 1 });
         show(
             &mut prom,

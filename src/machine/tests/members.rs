@@ -114,7 +114,7 @@ fn members_survive_a_crash_and_travel_in_snapshots_with_their_position() {
         bench.disk = bench.disk.restart();
         bench.machine = open(&bench.disk, &bench.limits).await;
         assert_eq!((bench.names(), bench.machine.hash()), (vec!["a"], hash));
-        let chunks = chunks(&mut bench.machine, 1000).await;
+        let chunks = chunks(&bench.machine, 1000).await;
         let mut other = open(&MemDisk::new(), &bench.limits).await;
         let mut install = other.install().await.expect("begun");
         for chunk in chunks {

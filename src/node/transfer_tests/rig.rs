@@ -45,7 +45,7 @@ impl Transport for Wire {
 impl Wire {
     pub fn take(&self) -> Vec<PeerBody> {
         let frames = std::mem::take(&mut *self.0.lock());
-        let bodies = frames.into_iter().map(|frame| rpc::decode(frame));
+        let bodies = frames.into_iter().map(rpc::decode);
         bodies.map(|frame| frame.expect("a frame").body).collect()
     }
 }

@@ -159,8 +159,9 @@ fn the_records_are_frozen() {
             .for_each(|change| change.append(&mut wal, SHARD));
         wal.commit().await.unwrap();
         let (_, recovered) = Wal::open(Arc::new(disk), "raft", 512).await.unwrap();
-        // Numbers, then bytes, then numbers again.
-        let frozen: [(u8, &[u64], &[u8], &[u64]); 6] = [
+        /// Kind; then numbers, bytes, and numbers again.
+        type Frozen<'a> = (u8, &'a [u64], &'a [u8], &'a [u64]);
+        let frozen: [Frozen<'_>; 6] = [
             (1, &[3, 0, 1, 0x10], &[1, 0x11, 0, 0], &[2, 0x11]),
             (2, &[3, 9], &[], &[]),
             (3, &[4, 0x20], &[1, 0x21, 0, 0], &[]),
