@@ -60,13 +60,20 @@
 //! 8. Nothing is written into a file that may still be found under the name of another segment.
 //! 9. After a failed write or sync nothing is written any more (what the disk holds is unknown).
 //!
+//! # What a corrupt log still says
+//! Repair is the business of whoever has copies; the log helps with what it has. [`Salvage`] is what
+//! stands before the first damaged place and what stands behind the last one, and [`Wal::open_behind`]
+//! begins a segment behind it all, into which whoever knows what is missing writes what is to stay.
+//!
 //! # What is left out
-//! Repair of corruption is the business of whoever has copies. An opening begins with new files:
-//! what the process before it left to be used again is removed.
+//! A segment whose header is damaged, or that is missing, is not read around. Payloads that are made
+//! to look like records are only recognised as such within an intact record. An opening begins with
+//! new files: what the process before it left to be used again is removed.
 
 mod error;
 mod record;
 mod recovery;
+mod salvage;
 mod segment;
 mod writer;
 mod yard;
@@ -74,6 +81,7 @@ mod yard;
 pub use error::WalError;
 pub use record::{PAYLOAD_BYTES_MAX, Record, SegmentId};
 pub use recovery::{Placed, Recovered};
+pub use salvage::{Salvage, remove_before};
 pub use writer::Wal;
 pub use yard::Remover;
 

@@ -39,23 +39,23 @@ pub(super) struct Found {
 }
 
 /// A segment in memory.
-struct Segment {
-    path: String,
-    file: Arc<dyn File>,
-    header: Header,
+pub(super) struct Segment {
+    pub path: String,
+    pub file: Arc<dyn File>,
+    pub header: Header,
     /// What its first batch says of those before; as it is written with that batch, it may be torn
     /// or missing in the last segment.
-    link: Result<Link, &'static str>,
-    bytes: Bytes,
+    pub link: Result<Link, &'static str>,
+    pub bytes: Bytes,
 }
 
 /// The names in a log's directory.
 #[derive(Default)]
-struct Listing {
-    /// Files in which nothing counts, and segments that were not asked for.
-    useless: Vec<String>,
+pub(super) struct Listing {
+    /// Files in which nothing counts, and segments that were not asked for; sorted.
+    pub useless: Vec<String>,
     /// The segments, ascending and without gaps.
-    segments: Vec<SegmentId>,
+    pub segments: Vec<SegmentId>,
 }
 
 /// How far the records of a segment can be trusted.
@@ -151,7 +151,11 @@ async fn make_durable(segments: &[Segment], ends: &[u64], durable: u64) -> Resul
 }
 
 /// What is in the directory: the segments from `first` on are wanted.
-async fn list(disk: &dyn Disk, dir: &str, first: SegmentId) -> Result<Listing, WalError> {
+pub(super) async fn list(
+    disk: &dyn Disk,
+    dir: &str,
+    first: SegmentId,
+) -> Result<Listing, WalError> {
     let mut listing = Listing::default();
     for name in disk.list(dir).await? {
         let path = format!("{dir}/{name}");
@@ -186,7 +190,7 @@ fn check_complete(dir: &str, first: SegmentId, segments: &[SegmentId]) -> Result
 }
 
 /// Reads one segment. It got its name when its header was durable, so it has one.
-async fn load(disk: &dyn Disk, dir: &str, id: SegmentId) -> Result<Segment, WalError> {
+pub(super) async fn load(disk: &dyn Disk, dir: &str, id: SegmentId) -> Result<Segment, WalError> {
     let path = format!("{dir}/{id}");
     let file = disk.open(&path).await?;
     let length = file.length().await?;
@@ -206,7 +210,7 @@ async fn load(disk: &dyn Disk, dir: &str, id: SegmentId) -> Result<Segment, WalE
 }
 
 /// Openings are counted upwards.
-fn check_epochs(segments: &[Segment]) -> Result<(), WalError> {
+pub(super) fn check_epochs(segments: &[Segment]) -> Result<(), WalError> {
     for pair in segments.windows(2) {
         if pair[1].header.epoch < pair[0].header.epoch {
             let what = "the epoch is older than that of the segment before";
@@ -218,7 +222,7 @@ fn check_epochs(segments: &[Segment]) -> Result<(), WalError> {
 
 /// Removes files in this order, each durably before the next, so that a power failure cannot leave
 /// a gap between the segments that stay.
-async fn remove(
+pub(super) async fn remove(
     disk: &dyn Disk,
     dir: &str,
     paths: impl IntoIterator<Item = String>,
@@ -290,13 +294,13 @@ impl Segment {
         })
     }
 
-    fn record_at(&self, offset: usize) -> Result<Parsed, &'static str> {
+    pub(super) fn record_at(&self, offset: usize) -> Result<Parsed, &'static str> {
         let position = self.position(offset);
         read_record(&self.bytes, offset, self.header.epoch, position)
     }
 
     /// The position of a byte of this segment.
-    fn position(&self, offset: usize) -> u64 {
+    pub(super) fn position(&self, offset: usize) -> u64 {
         self.header.sequence.position(offset as u64)
     }
 
@@ -309,7 +313,7 @@ impl Segment {
     }
 }
 
-fn corrupt(file: &str, offset: usize, what: &'static str) -> WalError {
+pub(super) fn corrupt(file: &str, offset: usize, what: &'static str) -> WalError {
     WalError::Corrupt {
         file: file.to_owned(),
         offset: offset as u64,

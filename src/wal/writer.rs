@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io::ErrorKind, sync::Arc};
 
 use super::{
-    Recovered, SegmentId, WalError,
+    Recovered, Salvage, SegmentId, WalError,
     record::{HEADER_BYTES, SEGMENT_BYTES_MAX, Stamp, put_link, put_record},
     recovery::{Found, recover},
     segment::Current,
@@ -81,9 +81,40 @@ impl Wal {
             epoch,
         } = recover(disk.as_ref(), dir, first).await?;
         let yard = Yard::new(disk, dir, segment_bytes, epoch + 1);
+        let mut wal = Wal::behind(yard, dir, segment_bytes, segments).await?;
+        // From now on what recovery has made durable is promised.
+        wal.begin_segment();
+        wal.commit().await?;
+        Ok((wal, recovered))
+    }
+
+    /// Begins a new segment behind a log that is corrupt, which stays as it is until its segments are
+    /// removed. Until the first commit nothing says that the log is durable beyond the damage, so
+    /// that, after a crash before it, nothing more of the log is taken for damaged than now.
+    pub async fn open_behind(
+        disk: Arc<dyn Disk>,
+        dir: &str,
+        segment_bytes: usize,
+        salvage: &Salvage,
+    ) -> Result<Wal, WalError> {
+        disk.sync_dir(dir).await?;
+        let yard = Yard::new(disk, dir, segment_bytes, salvage.epoch + 1);
+        let segments = salvage.segments.clone();
+        let mut wal = Wal::behind(yard, dir, segment_bytes, segments).await?;
+        wal.durable = salvage.durable;
+        Ok(wal)
+    }
+
+    /// A log of these segments, all durable, and a new one.
+    async fn behind(
+        yard: Yard,
+        dir: &str,
+        segment_bytes: usize,
+        segments: Vec<(SegmentId, u64)>,
+    ) -> Result<Wal, WalError> {
         let (last, end) = segments.last().copied().unwrap_or((SegmentId(0), 0));
         let current = yard.make(last.next()).await?.begin(end);
-        let mut wal = Wal {
+        Ok(Wal {
             next: Prepare::start(yard.clone()),
             yard,
             dir: dir.to_owned(),
@@ -91,17 +122,12 @@ impl Wal {
             closed: segments.into(),
             current,
             unsynced: VecDeque::new(),
-            // Recovery has made durable what it found.
             written: last.position(end),
             durable: last.position(end),
             written_bytes: 0,
             buffer: Vec::new(),
             health: Health::Good,
-        };
-        // From now on it is promised.
-        wal.begin_segment();
-        wal.commit().await?;
-        Ok((wal, recovered))
+        })
     }
 
     /// Adds a record to the next batch; its payload is the `parts` one after the other. Panics if

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! kind            payload
-//! 1  head         term u64 · vote u64 · base · last term u64 · last index u64
+//! 1  head         term u64 · vote u64 · base · last term u64 · last index u64 · damaged u8
 //! 2  hard state   term u64 · vote u64
 //! 3  reset        base                                  the log begins anew behind this base
 //! 4  entry        term u64 · index u64 · data           and everything behind this index is gone
 //! 5  compact      base                                  the entries up to this base are not needed
 //! 6  membership   term u64 · index u64 · members · context        an entry that says who takes part
+//! 7  healed                                             what was damaged is whole again
+//! 8  begin                                              no segment before this one counts, of no shard
 //!
 //! base            term u64 · index u64 · members        as of this position
 //! ```
@@ -22,7 +24,7 @@ use crate::{
     codec::{DecodeError, Decoder},
     raft::{Base, Entry, HardState, Membership, Payload},
     types::{LogPosition, NodeId, ShardId},
-    wal::{Record, Wal},
+    wal::{Placed, Record, SegmentId, Wal},
 };
 
 /// No log ever reaches this index; counting on from there cannot wrap.
@@ -34,6 +36,8 @@ const RESET: u8 = 3;
 const ENTRY: u8 = 4;
 const COMPACT: u8 = 5;
 const MEMBERSHIP: u8 = 6;
+const HEALED: u8 = 7;
+const BEGIN: u8 = 8;
 
 /// One change of a shard's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,11 @@ pub(super) enum Change {
     Entry(Entry),
     /// The entries up to here are not needed.
     Compact(Base),
+    /// The log has again all that it ever vouched for.
+    Healed,
+    /// The segments before the one that holds this do not count: what was to stay of the logs of all
+    /// shards is repeated in it, before this record.
+    Begin,
 }
 
 impl Change {
@@ -57,7 +66,8 @@ impl Change {
             Change::Head(head) => {
                 let hard_state = numbers(hard_state_out(head.hard_state));
                 let last = numbers(position_out(head.last));
-                wal.append(HEAD, shard, &[&hard_state, &base_out(&head.base), &last]);
+                let (base, damaged) = (base_out(&head.base), [head.damaged.into()]);
+                wal.append(HEAD, shard, &[&hard_state, &base, &last, &damaged]);
             }
             Change::HardState(hard_state) => {
                 wal.append(HARD_STATE, shard, &[&numbers(hard_state_out(*hard_state))]);
@@ -65,6 +75,8 @@ impl Change {
             Change::Reset(base) => wal.append(RESET, shard, &[&base_out(base)]),
             Change::Entry(entry) => append_entry(wal, shard, entry),
             Change::Compact(base) => wal.append(COMPACT, shard, &[&base_out(base)]),
+            Change::Healed => wal.append(HEALED, shard, &[]),
+            Change::Begin => wal.append(BEGIN, shard, &[]),
         }
     }
 
@@ -76,6 +88,7 @@ impl Change {
                 hard_state: hard_state_in(&mut input)?,
                 base: base_in(&mut input)?,
                 last: position_in(&mut input)?,
+                damaged: flag_in(&mut input)?,
             }),
             HARD_STATE => Change::HardState(hard_state_in(&mut input)?),
             RESET => Change::Reset(base_in(&mut input)?),
@@ -88,11 +101,32 @@ impl Change {
                 payload: Payload::of_membership(Membership::decode(&mut input)?, rest(&mut input)?),
             }),
             COMPACT => Change::Compact(base_in(&mut input)?),
+            HEALED => Change::Healed,
+            BEGIN => Change::Begin,
             _ => return Err(input.error("a record of unknown kind")),
         };
         input.finish()?;
         Ok(change)
     }
+}
+
+/// What counts of these records, which are in the order of the log: those from the segment on that
+/// holds the newest [`Change::Begin`].
+pub(super) fn that_count(mut records: Vec<Placed>) -> Vec<Placed> {
+    if let Some(first) = newest_beginning(&records) {
+        records.retain(|placed| placed.segment >= first && !is_beginning(placed));
+    }
+    records
+}
+
+/// The segment with the newest [`Change::Begin`].
+pub(super) fn newest_beginning(records: &[Placed]) -> Option<SegmentId> {
+    let newest = records.iter().rev().find(|placed| is_beginning(placed));
+    newest.map(|placed| placed.segment)
+}
+
+fn is_beginning(placed: &Placed) -> bool {
+    placed.record.kind == BEGIN && placed.record.payload.is_empty()
 }
 
 /// Writes an entry into the next batch; its data is copied once, into the batch.
@@ -150,6 +184,14 @@ fn hard_state_in(input: &mut Decoder) -> Result<HardState, DecodeError> {
 
 fn position_out(at: LogPosition) -> [u64; 2] {
     [at.term, at.index]
+}
+
+fn flag_in(input: &mut Decoder) -> Result<bool, DecodeError> {
+    match input.u8("a mark of damage")? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(input.error("a mark of damage")),
+    }
 }
 
 /// A position; an index that could wrap is refused.

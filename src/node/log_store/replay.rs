@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{LogStoreError, change::Change, tail::Tail};
+use super::{
+    LogStoreError,
+    change::Change,
+    tail::{Head, Tail},
+};
 use crate::{
     raft::{Base, Entry, Restored},
     types::{Index, ShardId},
@@ -67,10 +71,22 @@ impl Replay {
                 base: log.tail.base.clone(),
                 entries: log.entries,
                 applied: log.tail.base.at.index,
-                damaged: false,
+                damaged: log.tail.damaged,
             };
             (shard, log.tail, restored)
         }))
+    }
+
+    /// The logs once the records before the damage were taken. Of a log whose first entries were
+    /// removed, and the record with them that says so, nothing but the base is left.
+    pub(super) fn intact(self) -> impl Iterator<Item = (ShardId, Head, Vec<Entry>)> {
+        let logs = self.shards.into_iter();
+        logs.map(|(shard, mut log)| {
+            if log.start > log.tail.base.at.index {
+                log.entries.clear();
+            }
+            (shard, log.tail.head(), log.entries)
+        })
     }
 
     fn change(
@@ -109,6 +125,11 @@ impl Replay {
             }
             Change::Entry(entry) => log.put(entry, segment),
             Change::Compact(base) => log.compact(base),
+            Change::Healed => {
+                log.tail.damaged = false;
+                Ok(())
+            }
+            Change::Begin => Err("a beginning that is none"),
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Head {
     pub base: Base,
     /// The last entry, or the base if there is none behind it.
     pub last: LogPosition,
+    /// The log may have held entries that were damaged, and has not been healed since.
+    pub damaged: bool,
 }
 
 /// A shard's log, without its entries.
@@ -26,6 +28,8 @@ pub(super) struct Tail {
     pub base: Base,
     /// The last entry, or the base if there is none behind it.
     pub last: LogPosition,
+    /// As in [`Head`].
+    pub damaged: bool,
     /// Which segments the entries behind the base are in: each span reaches to the next one's first
     /// entry, the last one to the end. Segments and indexes rise.
     spans: VecDeque<Span>,
@@ -45,6 +49,7 @@ impl Tail {
             hard_state: head.hard_state,
             base: head.base,
             last: head.last,
+            damaged: head.damaged,
             spans: VecDeque::new(),
         }
     }
@@ -54,6 +59,7 @@ impl Tail {
             hard_state: self.hard_state,
             base: self.base.clone(),
             last: self.last,
+            damaged: self.damaged,
         }
     }
 

@@ -17,7 +17,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     prop_oneof![
         1 => (hard_state(), place(), place()).prop_map(|(hard_state, at, last)| {
             let base = base(at.term, at.index);
-            Change::Head(Head { hard_state, base, last })
+            Change::Head(Head { hard_state, base, last, damaged: last.term == 3 })
         }),
         1 => hard_state().prop_map(Change::HardState),
         1 => place().prop_map(|at| Change::Reset(base(at.term, at.index))),
@@ -51,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn any_record_is_read_back_or_refused(kind in 0..9_u8, payload in vec(any::<u8>(), 0..60)) {
+    fn any_record_is_read_back_or_refused(kind in 0..11_u8, payload in vec(any::<u8>(), 0..60)) {
         block_on(async {
             let disk = MemDisk::new();
             let opened = Wal::open(Arc::new(disk.clone()), "raft", 512).await;
@@ -78,6 +78,7 @@ fn terms_never_go_back_behind_the_base() {
                 hard_state,
                 base: base(2, 2),
                 last,
+                damaged: false,
             })
         };
         let entry = |at: LogPosition| Change::Entry(entry(at.term, at.index));
@@ -108,6 +109,7 @@ fn a_head_that_does_not_continue_the_log_is_refused() {
                 hard_state: HardState { term, vote },
                 base: Base { at, membership },
                 last,
+                damaged: false,
             })
         };
         let start = LogPosition::default();
@@ -142,6 +144,7 @@ fn the_records_are_frozen() {
             hard_state: vote(None),
             base: base(1, 0x10),
             last: at(2, 0x11),
+            damaged: true,
         };
         let changes = [
             Change::Head(head),
@@ -153,29 +156,40 @@ fn the_records_are_frozen() {
                 at: at(5, 0x22),
                 payload: membership(4),
             }),
+            Change::Healed,
+            Change::Begin,
         ];
         changes
             .iter()
             .for_each(|change| change.append(&mut wal, SHARD));
         wal.commit().await.unwrap();
         let (_, recovered) = Wal::open(Arc::new(disk), "raft", 512).await.unwrap();
-        /// Kind; then numbers, bytes, and numbers again.
-        type Frozen<'a> = (u8, &'a [u64], &'a [u8], &'a [u64]);
-        let frozen: [Frozen<'_>; 6] = [
-            (1, &[3, 0, 1, 0x10], &[1, 0x11, 0, 0], &[2, 0x11]),
-            (2, &[3, 9], &[], &[]),
-            (3, &[4, 0x20], &[1, 0x21, 0, 0], &[]),
-            (4, &[5, 0x21], b"33@5", &[]),
-            (5, &[5, 0x21], &[1, 0x22, 0, 0], &[]),
-            (6, &[5, 0x22], b"\x02\x01\x02\x00\x01\x07\x01its name", &[]),
+        /// Kind; then numbers, bytes, and both again.
+        type Frozen<'a> = (u8, &'a [u64], &'a [u8], &'a [u64], &'a [u8]);
+        let frozen: [Frozen<'_>; 8] = [
+            (1, &[3, 0, 1, 0x10], &[1, 0x11, 0, 0], &[2, 0x11], &[1]),
+            (2, &[3, 9], &[], &[], &[]),
+            (3, &[4, 0x20], &[1, 0x21, 0, 0], &[], &[]),
+            (4, &[5, 0x21], b"33@5", &[], &[]),
+            (5, &[5, 0x21], &[1, 0x22, 0, 0], &[], &[]),
+            (
+                6,
+                &[5, 0x22],
+                b"\x02\x01\x02\x00\x01\x07\x01its name",
+                &[],
+                &[],
+            ),
+            (7, &[], &[], &[], &[]),
+            (8, &[], &[], &[], &[]),
         ];
-        for ((placed, (kind, numbers, data, more)), change) in
+        for ((placed, (kind, numbers, data, more, last)), change) in
             recovered.records.iter().zip(frozen).zip(changes)
         {
             let bytes = |numbers: &[u64]| numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
             let mut payload: Vec<u8> = bytes(numbers);
             payload.extend(data);
             payload.extend::<Vec<u8>>(bytes(more));
+            payload.extend(last);
             assert_eq!(
                 (placed.record.kind, &placed.record.payload[..]),
                 (kind, &payload[..])
