@@ -70,10 +70,19 @@ pub struct Server {
     addresses: Addresses,
     gateway: Gateway,
     host: Host,
-    stop: watch::Sender<bool>,
-    faces: Vec<JoinHandle<()>>,
+    /// What clients see of it.
+    clients: Doors,
+    /// What peers see of it. They are heard until the last client has its answer, which may come
+    /// from them.
+    peers: Doors,
     tasks: Tasks,
     disk: Weak<dyn Disk>,
+}
+
+/// Listeners that close together.
+struct Doors {
+    close: watch::Sender<bool>,
+    serving: Vec<JoinHandle<()>>,
 }
 
 /// Why a node does not start.
@@ -156,14 +165,15 @@ impl Server {
         let gateway = Gateway::new(host.clone(), clock.clone(), config.limits.clone());
         metrics.show(gateway.clone());
 
-        let (stop, stopping) = watch::channel(false);
+        let (close_clients, stopping) = watch::channel(false);
+        let (close_peers, parting) = watch::channel(false);
         let addresses = listeners.addresses();
         let Listeners { peer, grpc, http } = listeners;
         let inbound = Arc::new(host.clone());
         let incoming = Routes::new(Incoming::service(
             directory.clone(),
             inbound,
-            stopping.clone(),
+            parting.clone(),
         ));
         let app = App::new(gateway.clone(), metrics.clone(), &config.limits);
         let mut tasks = Tasks::default();
@@ -178,19 +188,25 @@ impl Server {
         ));
         let health = health::service(&mut tasks, gateway.clone(), clock, stopping.clone());
         let clients = client_routes(&config, entry.node, &gateway, metrics).add_service(health);
-        let faces = vec![
-            spawn(serve_grpc("peers", peer, incoming, stopping.clone())),
-            spawn(serve_grpc("gRPC", grpc, clients, stopping.clone())),
-            spawn(serve_http(http, app, stopping)),
-        ];
+        let peers = Doors {
+            close: close_peers,
+            serving: vec![spawn(serve_grpc("peers", peer, incoming, parting))],
+        };
+        let clients = Doors {
+            close: close_clients,
+            serving: vec![
+                spawn(serve_grpc("gRPC", grpc, clients, stopping.clone())),
+                spawn(serve_http(http, app, stopping)),
+            ],
+        };
         tracing::info!(node = entry.node.0, cluster = config.cluster, %addresses, "serving");
         Ok(Server {
             node: entry.node,
             addresses,
             gateway,
             host,
-            stop,
-            faces,
+            clients,
+            peers,
             tasks,
             disk: weak,
         })
@@ -216,14 +232,14 @@ impl Server {
         self.host.failure()
     }
 
-    /// Stops: hands leadership over, takes no more requests, lets those under way end, within a bound, and lets go of the
-    /// data directory. Nothing that was acknowledged needs this: it is on disk already.
+    /// Stops: hands leadership over, takes no more requests, lets those under way end, within a
+    /// bound, and lets go of the data directory. Nothing that was acknowledged needs this: it is on disk already.
     pub async fn stop(self) {
         let Server {
             gateway,
             host,
-            stop,
-            faces,
+            clients,
+            peers,
             disk,
             tasks,
             ..
@@ -233,15 +249,8 @@ impl Server {
         if timeout(RESIGN_WITHIN, host.resign()).await.is_err() {
             tracing::warn!("nobody took over within {RESIGN_WITHIN:?}: stopping as the leader");
         }
-        stop.send_replace(true);
-        for face in faces {
-            let left = STOP_WITHIN.saturating_sub(Duration::from_micros(clock.now_us()));
-            let abort = face.abort_handle();
-            if timeout(left, face).await.is_err() {
-                tracing::warn!("requests were under way after {STOP_WITHIN:?}: cut off");
-                abort.abort();
-            }
-        }
+        clients.close(&clock).await;
+        peers.close(&clock).await;
         host.stop();
         drop((host, gateway, tasks));
         if timeout(RELEASE_WITHIN, released(disk, &clock))
@@ -249,6 +258,22 @@ impl Server {
             .is_err()
         {
             tracing::warn!("the data directory is still in use: a connection stays open");
+        }
+    }
+}
+
+impl Doors {
+    /// Takes nothing more, and lets what is under way end, until [`STOP_WITHIN`] by a clock that began
+    /// with the stop.
+    async fn close(self, clock: &Clock) {
+        self.close.send_replace(true);
+        for door in self.serving {
+            let left = STOP_WITHIN.saturating_sub(Duration::from_micros(clock.now_us()));
+            let abort = door.abort_handle();
+            if timeout(left, door).await.is_err() {
+                tracing::warn!("requests were under way after {STOP_WITHIN:?}: cut off");
+                abort.abort();
+            }
         }
     }
 }
