@@ -159,7 +159,7 @@ impl Replica {
 
     fn tick(&mut self) {
         self.raft.tick();
-        self.watch_disk();
+        self.tick_resignation();
         self.send_snapshots();
         self.pending.sweep();
         for waiter in self.forwards.sweep(self.clock.now_us()) {
