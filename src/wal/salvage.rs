@@ -145,7 +145,9 @@ impl Survey {
         let holes = self.holes.into_iter();
         let mut damaged = holes.filter(|hole| hole.position < durable);
         let first = damaged.next()?;
-        let last = damaged.last().map_or(first.position, |last| last.position);
+        let last = damaged
+            .next_back()
+            .map_or(first.position, |last| last.position);
         let (mut before, mut behind) = (Vec::new(), Vec::new());
         for (position, placed) in self.records {
             if position < first.position {
