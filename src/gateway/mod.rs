@@ -166,7 +166,15 @@ impl Gateway {
                     format!("{node} was to lead, and did not in time")
                 }
                 Fate::Refused(refused) => return Err(refused.into()),
-                Fate::Unknown(why) => return self.fulfilled(order, why, deadline).await,
+                Fate::Unknown(why) => {
+                    // The answer of a leader that hands over may come after its end, to nobody.
+                    if let Order::Lead(Some(to)) = order
+                        && self.led_by(*to, deadline).await
+                    {
+                        return self.listed(0, deadline).await;
+                    }
+                    return self.fulfilled(order, why, deadline).await;
+                }
                 Fate::NotDone(why) => why,
             };
             if !self.pause(deadline).await {
