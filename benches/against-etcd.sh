@@ -21,13 +21,9 @@ ROUNDS=${ROUNDS:-3}            # measured rounds of each store at each point
 SECONDS_EACH=${SECONDS_EACH:-4}
 BASE_PORT=${BASE_PORT:-24100}  # 18 ports from here on
 DIR=${DIR:-target}             # data lives below; its disk is what is measured
+BIN=${BIN:-}                   # where sisyphus and sicli are, if they are built already
 
-fail() { echo "against-etcd: $*" >&2; exit 1; }
-
-cargo build --release --bin sisyphus --bin sicli
-bin=$PWD/target/release
-mkdir -p "$DIR"
-work=$(mktemp -d "$DIR/against-etcd.XXXXXX")
+. benches/three-nodes.sh
 pids=()
 stop() {
     ((${#pids[@]})) && kill "${pids[@]}" 2>/dev/null
@@ -39,20 +35,10 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
-port() { echo $((BASE_PORT + $1)); }
-for n in $(seq 0 17); do
-    ! (exec 3<>"/dev/tcp/127.0.0.1/$(port "$n")") 2>/dev/null ||
-        fail "port $(port "$n") is in use: set BASE_PORT to the first of 18 free ones"
-done
+need_ports 18
 
-# sisyphus: peers 0-2, gRPC 3-5, HTTP 6-8.
-members="" sisyphus=""
 for n in 1 2 3; do
-    members+="${members:+;}$n=127.0.0.1:$(port $((n - 1))),127.0.0.1:$(port $((n + 2))),127.0.0.1:$(port $((n + 5)))"
-    sisyphus+="${sisyphus:+,}127.0.0.1:$(port $((n + 2)))"
-done
-for n in 1 2 3; do
-    "$bin/sisyphus" serve --node "$n" --member "$members" --data-dir "$work/sisyphus-$n" \
+    "$BIN/sisyphus" serve --node "$n" --member "$members" --data-dir "$work/sisyphus-$n" \
         >"$work/sisyphus-$n.log" 2>&1 &
     pids+=($!)
 done
@@ -81,7 +67,7 @@ fi
 # Waits until every endpoint answers and one of them leads.
 wait_for() { # name endpoints
     for _ in $(seq 100); do
-        if status=$("$bin/sicli" --endpoints "$2" --timeout 1s cluster status 2>/dev/null) &&
+        if status=$("$BIN/sicli" --endpoints "$2" --timeout 1s cluster status 2>/dev/null) &&
             grep -qw leader <<<"$status"; then
             return
         fi
@@ -108,7 +94,7 @@ round() { # api endpoints load clients pids
     shift 4
     [ "$load" = writes ] || share=1
     before=$(ticks "$@")
-    timeout $((SECONDS_EACH + 60)) "$bin/sicli" --endpoints "$endpoints" --output json workload \
+    timeout $((SECONDS_EACH + 60)) "$BIN/sicli" --endpoints "$endpoints" --output json workload \
         --api "$api" --duration "${SECONDS_EACH}s" --clients "$clients" --keys "$KEYS" \
         --value-bytes "$VALUE_BYTES" --reads "$share" >"$work/round"
     after=$(ticks "$@")
@@ -136,21 +122,21 @@ sync_ms() {
         awk '/copied/ { for (i = 1; i < NF; i++) if ($(i + 1) ~ /^s,?$/) printf "%.3f", $i * 1000 / 500 }'
 }
 
-wait_for sisyphus "$sisyphus"
+wait_for sisyphus "$endpoints"
 [ -z "$etcd" ] || wait_for etcd "$etcd"
 sync=$(sync_ms)
 echo "machine: $(nproc) cores, $(uname -sr), one synced 4 KiB write takes $sync ms in $DIR"
 echo "load: $VALUE_BYTES-byte values, $KEYS keys; median of $ROUNDS rounds of ${SECONDS_EACH} s; cpu: all servers, per operation"
 printf '%-7s %7s  %-14s %10s %9s %9s %9s\n' load clients store "op/s" "p50 ms" "p99 ms" "cpu us"
 # The keys, so that reads find something; and a warm start for both.
-round sisyphus "$sisyphus" writes 64 "${pids[@]:0:3}" >/dev/null
+round sisyphus "$endpoints" writes 64 "${pids[@]:0:3}" >/dev/null
 [ -z "$etcd" ] || round etcd "$etcd" writes 64 "${pids[@]:3:3}" >/dev/null
 for load in $LOADS; do
     for clients in $CLIENTS; do
         rm -f "$work"/*.rounds
         for _ in $(seq "$ROUNDS"); do
             # In turns, so that a noisy minute of the machine does not hit one of them alone.
-            round sisyphus "$sisyphus" "$load" "$clients" "${pids[@]:0:3}" >>"$work/sisyphus.rounds"
+            round sisyphus "$endpoints" "$load" "$clients" "${pids[@]:0:3}" >>"$work/sisyphus.rounds"
             [ -z "$etcd" ] || round etcd "$etcd" "$load" "$clients" "${pids[@]:3:3}" >>"$work/etcd.rounds"
         done
         s=$(median "$work/sisyphus.rounds")

@@ -21,14 +21,7 @@ BASE_PORT=${BASE_PORT:-24200}  # 9 ports from here on
 DIR=${DIR:-target}             # data lives below
 BIN=${BIN:-}                   # where sisyphus and sicli are, if they are built already
 
-fail() { echo "catch-up: $*" >&2; exit 1; }
-
-if [ -z "$BIN" ]; then
-    cargo build --release --bin sisyphus --bin sicli
-    BIN=$PWD/target/release
-fi
-mkdir -p "$DIR"
-work=$(mktemp -d "$DIR/catch-up.XXXXXX")
+. benches/three-nodes.sh
 declare -A pids=()
 end() { # node
     kill "${pids[$1]}" 2>/dev/null || true
@@ -42,15 +35,7 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
-port() { echo $((BASE_PORT + $1)); }
-for n in $(seq 0 8); do
-    ! (exec 3<>"/dev/tcp/127.0.0.1/$(port "$n")") 2>/dev/null ||
-        fail "port $(port "$n") is in use: set BASE_PORT to the first of 9 free ones"
-done
-members=""
-for n in 1 2 3; do
-    members+="${members:+;}$n=127.0.0.1:$(port $((n - 1))),127.0.0.1:$(port $((n + 2))),127.0.0.1:$(port $((n + 5)))"
-done
+need_ports 9
 grpc() { echo "127.0.0.1:$(port $(($1 + 2)))"; }
 start() { # node
     local limits=() limit

@@ -19,14 +19,7 @@ BASE_PORT=${BASE_PORT:-24300}  # 9 ports from here on
 DIR=${DIR:-target}             # data lives below
 BIN=${BIN:-}                   # where sisyphus and sicli are, if they are built already
 
-fail() { echo "failover: $*" >&2; exit 1; }
-
-if [ -z "$BIN" ]; then
-    cargo build --release --bin sisyphus --bin sicli
-    BIN=$PWD/target/release
-fi
-mkdir -p "$DIR"
-work=$(mktemp -d "$DIR/failover.XXXXXX")
+. benches/three-nodes.sh
 declare -A pids=()
 cleanup() {
     for node in "${!pids[@]}"; do kill -9 "${pids[$node]}" 2>/dev/null || true; done
@@ -36,16 +29,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-port() { echo $((BASE_PORT + $1)); }
-for n in $(seq 0 8); do
-    ! (exec 3<>"/dev/tcp/127.0.0.1/$(port "$n")") 2>/dev/null ||
-        fail "port $(port "$n") is in use: set BASE_PORT to the first of 9 free ones"
-done
-members="" endpoints=""
-for n in 1 2 3; do
-    members+="${members:+;}$n=127.0.0.1:$(port $((n - 1))),127.0.0.1:$(port $((n + 2))),127.0.0.1:$(port $((n + 5)))"
-    endpoints+="${endpoints:+,}127.0.0.1:$(port $((n + 2)))"
-done
+need_ports 9
 start() { # node
     "$BIN/sisyphus" serve --node "$1" --member "$members" --data-dir "$work/node-$1" \
         >>"$work/node-$1.log" 2>&1 &
