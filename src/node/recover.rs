@@ -13,7 +13,7 @@
 use std::{io::ErrorKind, sync::Arc};
 
 use super::{
-    LogStore, StartError,
+    Announced, LogStore, StartError,
     host::{LOG_DIR, SHARDS, look},
     start::{directory, reconcile},
 };
@@ -62,10 +62,11 @@ pub async fn recover(
         let machine = opened.map_err(|error| StartError::Machine { shard, error })?;
         let restored = logs.remove(&shard).unwrap_or_default();
         let restored = reconcile(shard, restored, &machine, &mut store)?;
+        let announced = Announced::among(&restored.entries);
         let survivor = Survivor {
             shard,
             node,
-            members: members(&restored, &machine),
+            members: announced.map_or_else(|| machine.members().clone(), |last| last.members),
             restored,
         };
         let (recovery, batch) = survivor.alone()?;
@@ -80,16 +81,6 @@ pub async fn recover(
         store.commit().await?;
     }
     Ok(recoveries)
-}
-
-/// The list of members as of the end of the log.
-fn members(restored: &Restored, machine: &Machine) -> Members {
-    let lists = restored.entries.iter().rev();
-    let mut lists = lists.filter_map(|entry| match &entry.payload {
-        Payload::Membership(new) => Members::decode(new.context.clone()).ok(),
-        Payload::Command(_) | Payload::Noop => None,
-    });
-    lists.next().unwrap_or_else(|| machine.members().clone())
 }
 
 /// What is there of a shard.
