@@ -130,6 +130,19 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&parts).into_owned()
 }
 
+/// When the load has ended: everything that was acknowledged is there, and what its clients saw is
+/// linearizable.
+async fn assert_nothing_lost(cluster: &Cluster, load: Child, ledger: Ledger, history: &str) {
+    let load = load.wait_with_output().unwrap();
+    assert!(load.status.success(), "{}", text(&load));
+    let written = ledger.stop().await;
+    cluster.caught_up().await;
+    assert_all_present(cluster, written).await;
+    let checked = cluster.sicli().args(["check", history]).output().unwrap();
+    println!("{written} writes; {}{}", text(&load), text(&checked));
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_leader_is_replaced_and_nothing_acknowledged_is_lost() {
     let mut cluster = Cluster::start("killed_leader", 3);
@@ -146,14 +159,7 @@ async fn a_killed_leader_is_replaced_and_nothing_acknowledged_is_lost() {
     cluster.restart(leader);
     ledger.wait_for_more(WRITES).await;
 
-    let load = load.wait_with_output().unwrap();
-    assert!(load.status.success(), "{}", text(&load));
-    let written = ledger.stop().await;
-    cluster.caught_up().await;
-    assert_all_present(&cluster, written).await;
-    let checked = cluster.sicli().args(["check", &history]).output().unwrap();
-    println!("{}{}", text(&load), text(&checked));
-    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
+    assert_nothing_lost(&cluster, load, ledger, &history).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,12 +253,5 @@ async fn nodes_are_added_removed_and_replaced_under_load_and_nothing_is_lost() {
     assert_eq!(cluster.leader().await, wiped);
     ledger.wait_for_more(WRITES).await;
 
-    let load = load.wait_with_output().unwrap();
-    assert!(load.status.success(), "{}", text(&load));
-    let written = ledger.stop().await;
-    cluster.caught_up().await;
-    assert_all_present(&cluster, written).await;
-    let checked = cluster.sicli().args(["check", &history]).output().unwrap();
-    println!("{written} writes; {}{}", text(&load), text(&checked));
-    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
+    assert_nothing_lost(&cluster, load, ledger, &history).await;
 }

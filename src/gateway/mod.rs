@@ -166,15 +166,7 @@ impl Gateway {
                     format!("{node} was to lead, and did not in time")
                 }
                 Fate::Refused(refused) => return Err(refused.into()),
-                Fate::Unknown(why) => {
-                    // The answer of a leader that hands over may come after its end, to nobody.
-                    if let Order::Lead(Some(to)) = order
-                        && self.led_by(*to, deadline).await
-                    {
-                        return self.listed(0, deadline).await;
-                    }
-                    return self.fulfilled(order, why, deadline).await;
-                }
+                Fate::Unknown(why) => return self.fulfilled(order, why, deadline).await,
                 Fate::NotDone(why) => why,
             };
             if !self.pause(deadline).await {
@@ -195,13 +187,20 @@ impl Gateway {
         }
     }
 
-    /// What became of an order whose answer was lost, as far as the list of members tells in time.
+    /// What became of an order whose answer was lost, as far as it shows in time: in who leads, or in
+    /// the list of members.
     async fn fulfilled(
         &self,
         order: &Order,
         why: String,
         deadline: u64,
     ) -> Result<Roster, RequestError> {
+        // The answer of a leader that hands over may come after its end, to nobody.
+        if let Order::Lead(Some(to)) = order
+            && self.led_by(*to, deadline).await
+        {
+            return self.listed(0, deadline).await;
+        }
         loop {
             let roster = self.roster(Consistency::Linearizable, self.left(deadline));
             match roster.await {
