@@ -22,6 +22,7 @@
 //! while the server runs: a restart takes a second and cannot end half way.
 
 mod address;
+mod check;
 mod limits;
 mod server;
 #[cfg(test)]

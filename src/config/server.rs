@@ -6,21 +6,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{
-    Limits,
-    address::{check_address, check_name, listen_address},
-};
+use super::{Limits, address::listen_address};
 use crate::{rng::Rng, types::NodeId};
-
-/// The most members a cluster may have. Every write waits for a majority of them; beyond seven,
-/// more members make a cluster slower and hardly safer.
-const MEMBERS_MAX: usize = 7;
 
 /// The fields that have no default unless the node joins, and how to give them.
 const INDISPENSABLE: [(&str, &str); 2] = [
     (
         "node",
-        "say which member this is: --node NUMBER, or --node-id-from-hostname",
+        "say which member this is: --node NUMBER, --name NAME, or --node-id-from-hostname",
     ),
     (
         "members",
@@ -37,11 +30,13 @@ pub struct Config {
     /// The cluster's name; nodes of clusters with different names refuse each other.
     #[serde(default = "default_cluster")]
     pub cluster: String,
-    /// Which of the founders this node is; left out (0) by one that joins, whom the cluster gives a
-    /// number. In a data directory stands a number as well, and that one counts.
+    /// Which of the founders this node is; left out (0) by one that says its `name`, and by one that
+    /// joins, whom the cluster gives a number. In a data directory stands a number as well, and that
+    /// one counts.
     #[serde(default = "nobody")]
     pub node: NodeId,
-    /// What this node is called, for good; what its entry in `members` says if left out.
+    /// What this node is called, for good; what its entry in `members` says if left out. Without
+    /// `node`, the founder of this name; if there is none, the node joins the founders.
     #[serde(default)]
     pub name: Option<String>,
     /// Where others reach this node; what its entry in `members` says if left out.
@@ -148,7 +143,8 @@ impl Config {
         }
         let joins = table.contains_key("join");
         for (field, remedy) in INDISPENSABLE {
-            if !joins && !table.contains_key(field) {
+            let is_named = field == "node" && table.contains_key("name");
+            if !joins && !is_named && !table.contains_key(field) {
                 return Err(ConfigError::new(field, "(nothing)", "is missing", remedy));
             }
         }
@@ -156,32 +152,9 @@ impl Config {
             unreadable(&error, "see docs/operations.md for the fields there are")
         })?;
         config.name_members();
+        config.find_itself()?;
         config.check()?;
         Ok(config)
-    }
-
-    /// Refuses what cannot work, naming the field, its value and the remedy.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        if self.cluster.is_empty() {
-            return Err(ConfigError::new(
-                "cluster",
-                "\"\"",
-                "is empty",
-                "give the cluster a name",
-            ));
-        }
-        if self.data_dir.as_os_str().is_empty() {
-            return Err(ConfigError::new(
-                "data_dir",
-                "\"\"",
-                "is empty",
-                "name a directory",
-            ));
-        }
-        self.check_members()?;
-        self.check_own()?;
-        self.check_listen()?;
-        self.limits.check()
     }
 
     /// The cluster's number: what its name amounts to in 64 bits, in files and handshakes.
@@ -243,102 +216,40 @@ impl Config {
         }
     }
 
-    fn check_members(&self) -> Result<(), ConfigError> {
-        let count = self.members.len();
-        let least = usize::from(self.join.is_empty());
-        if !(least..=MEMBERS_MAX).contains(&count) {
-            let remedy = format!("list 1 to {MEMBERS_MAX} members, this node among them");
+    /// A node that is told no number is the founder of its name. One whose name no founder has joins
+    /// the founders: a StatefulSet that grows starts pods that its file does not know.
+    fn find_itself(&mut self) -> Result<(), ConfigError> {
+        let Some(name) = &self.name else {
+            return Ok(());
+        };
+        if self.node != nobody() || !self.join.is_empty() {
+            return Ok(());
+        }
+        if let Some(founder) = self.members.iter().find(|member| member.name == *name) {
+            self.node = founder.id;
+            return Ok(());
+        }
+        if self.advertise.is_none() {
+            let names = self.members.iter().map(|member| &member.name);
+            let remedy = format!(
+                "choose one of {:?}, or say where this node is reached, and it joins them: --advertise PEER,GRPC,HTTP",
+                names.collect::<Vec<_>>()
+            );
+            let problem = "is no founder's name";
             return Err(ConfigError::new(
-                "members",
-                count,
-                "is not a number of members",
+                "name",
+                format!("{name:?}"),
+                problem,
                 &remedy,
             ));
         }
-        let (mut seen, mut names) = (BTreeSet::new(), BTreeSet::new());
-        for (at, member) in self.members.iter().enumerate() {
-            let field = format!("members[{at}].id");
-            if member.id.0 == 0 {
-                return Err(ConfigError::new(&field, 0, "means nobody", "count from 1"));
-            }
-            if !seen.insert(member.id) {
-                let remedy = "give every member a number of its own";
-                return Err(ConfigError::new(
-                    &field,
-                    member.id.0,
-                    "is taken twice",
-                    remedy,
-                ));
-            }
-            let field = format!("members[{at}].name");
-            check_name(&field, &member.name)?;
-            if !names.insert(&member.name) {
-                let remedy = "give every member a name of its own";
-                return Err(ConfigError::new(
-                    &field,
-                    format!("{:?}", member.name),
-                    "is taken twice",
-                    remedy,
-                ));
-            }
-            check_address(&format!("members[{at}].peer"), &member.peer)?;
-            check_address(&format!("members[{at}].grpc"), &member.grpc)?;
-            check_address(&format!("members[{at}].http"), &member.http)?;
-        }
-        let is_told = !self.join.is_empty() && self.node == nobody();
-        if !seen.contains(&self.node) && !is_told {
-            let ids: Vec<u64> = seen.iter().map(|id| id.0).collect();
-            let remedy = format!("choose one of {ids:?}, or add this node to members");
-            return Err(ConfigError::new(
-                "node",
-                self.node.0,
-                "is not a member",
-                &remedy,
-            ));
-        }
-        Ok(())
-    }
-
-    /// Whether this node knows what it is called and where it is reached.
-    fn check_own(&self) -> Result<(), ConfigError> {
-        for (at, address) in self.join.iter().enumerate() {
-            check_address(&format!("join[{at}]"), address)?;
-        }
-        let own = self.member();
-        if own.name.is_empty() {
-            let remedy = "say what this node is called: --name NAME";
-            return Err(ConfigError::new("name", "(nothing)", "is missing", remedy));
-        }
-        if own.peer.is_empty() {
-            let remedy = "say where others reach this node: --advertise PEER,GRPC,HTTP";
-            return Err(ConfigError::new(
-                "advertise",
-                "(nothing)",
-                "is missing",
-                remedy,
-            ));
-        }
-        check_name("name", &own.name)?;
-        check_address("advertise.peer", &own.peer)?;
-        check_address("advertise.grpc", &own.grpc)?;
-        check_address("advertise.http", &own.http)
-    }
-
-    fn check_listen(&self) -> Result<(), ConfigError> {
-        for (field, address) in [
-            ("listen.peer", &self.listen.peer),
-            ("listen.grpc", &self.listen.grpc),
-            ("listen.http", &self.listen.http),
-        ] {
-            if let Some(address) = address {
-                check_address(field, address)?;
-            }
-        }
+        let founders = self.members.iter().map(|member| member.grpc.clone());
+        self.join = founders.collect();
         Ok(())
     }
 }
 
-fn nobody() -> NodeId {
+pub(super) fn nobody() -> NodeId {
     NodeId(0)
 }
 

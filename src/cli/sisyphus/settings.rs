@@ -247,6 +247,31 @@ mod tests {
     }
 
     #[test]
+    fn a_founder_is_found_by_its_name_and_a_stranger_joins_the_founders() {
+        let file = "members = [{ id = 1, name = \"s-0\", peer = \"a:5\", grpc = \"a:9\", http = \"a:8\" }]";
+        let named = |name: &str, advertise: Option<&str>| {
+            let settings = Settings {
+                name: Some(name.to_owned()),
+                advertise: advertise.map(str::to_owned),
+                ..Settings::default()
+            };
+            Config::load(file, settings.into_paths("host").unwrap())
+        };
+        let founder = named("s-0", Some("s-0.peers:5,s-0.peers:9,s-0.peers:8")).unwrap();
+        assert_eq!((founder.node, founder.join.len()), (NodeId(1), 0));
+        let stranger = named("s-1", Some("s-1.peers:5,s-1.peers:9,s-1.peers:8")).unwrap();
+        assert_eq!(
+            (stranger.node, stranger.join),
+            (NodeId(0), vec!["a:9".to_owned()])
+        );
+        let error = named("s-1", None).unwrap_err().to_string();
+        assert!(
+            error.contains("\"s-1\" is no founder's name") && error.contains("[\"s-0\"]"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn slips_of_the_pen_are_named() {
         let error = |settings: Settings| settings.into_paths("pod-1").unwrap_err().to_string();
         let members = vec!["1=a:5,a:9".to_owned()];
