@@ -4,6 +4,11 @@
 //! could not be shrunk. Madsim's own generator is such a string; it is left to decide in which
 //! order ready tasks run, and nothing else.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use sisyphus::{raft::Payload, rng::Rng, types::NodeId};
 
 /// A family of decisions of one kind, for example "frames on the link from n1 to n2".
@@ -24,6 +29,29 @@ impl Stream {
     /// The part of this stream that belongs to `node`.
     pub fn of(self, node: NodeId) -> Self {
         self.at(node.0)
+    }
+}
+
+/// The seed that a run draws from, held by everybody who draws on the way. It changes when a plan asks
+/// what else could have come of a moment ([`Reseed`](crate::plan::Reseed)). Clones are the same seed.
+#[derive(Clone, Debug)]
+pub struct Seed(Arc<AtomicU64>);
+
+impl Seed {
+    /// The seed in force.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// From now on chance falls otherwise, as `salt` has it.
+    pub fn change(&self, salt: u64) {
+        self.0.store(mix(self.get() ^ mix(salt)), Ordering::Relaxed);
+    }
+}
+
+impl From<u64> for Seed {
+    fn from(seed: u64) -> Self {
+        Seed(Arc::new(AtomicU64::new(seed)))
     }
 }
 
@@ -84,6 +112,18 @@ mod tests {
         assert_ne!(base, first(1, link.of(NodeId(1)), 1));
         assert_ne!(base, first(1, Stream::new("disk"), 1));
         assert_ne!(link.at(1).at(2), link.at(2).at(1));
+    }
+
+    #[test]
+    fn a_seed_changes_for_all_who_hold_it() {
+        let seed = Seed::from(7);
+        let other = seed.clone();
+        seed.change(1);
+        assert_eq!(seed.get(), other.get());
+        assert_ne!(seed.get(), 7);
+        let salted = Seed::from(7);
+        salted.change(2);
+        assert_ne!(seed.get(), salted.get());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use madsim::{Config, runtime::Runtime};
 use crate::{
     oracle::Violation,
     plan::Plan,
+    trace::Lines,
     world::{self, Outcome},
 };
 
@@ -35,8 +36,10 @@ thread_local! {
 /// Runs `plan`; keeps the events as lines if `lines`.
 pub fn run(plan: &Plan, lines: bool) -> Outcome {
     let plan = plan.clone();
-    let outcome = isolated(move || on_this_thread(&plan, lines));
-    outcome.unwrap_or_else(|what| failed("PAN", what))
+    let kept = lines.then(Lines::default);
+    let theirs = kept.clone();
+    let outcome = isolated(move || on_this_thread(&plan, theirs));
+    outcome.unwrap_or_else(|what| failed("PAN", what, kept))
 }
 
 /// Does the work of one run on a fresh thread. The error says how it panicked, or that it hangs.
@@ -73,7 +76,7 @@ pub fn run_twice(plan: &Plan) -> Outcome {
     }
 }
 
-fn on_this_thread(plan: &Plan, lines: bool) -> Outcome {
+fn on_this_thread(plan: &Plan, lines: Option<Lines>) -> Outcome {
     let mut config = Config::default();
     // Between clients and servers; the links between servers are the plan's.
     config.net.send_latency = Duration::from_micros(200)..Duration::from_micros(1_500);
@@ -101,8 +104,8 @@ fn last_words() -> String {
     words.unwrap_or_else(|| "a panic without words".to_owned())
 }
 
-/// The outcome of a run that did not come to its end.
-fn failed(oracle: &'static str, what: String) -> Outcome {
+/// The outcome of a run that did not come to its end, with the lines up to there.
+fn failed(oracle: &'static str, what: String, lines: Option<Lines>) -> Outcome {
     Outcome {
         hash: 0,
         events: 0,
@@ -110,6 +113,7 @@ fn failed(oracle: &'static str, what: String) -> Outcome {
         operations: world::Tally::default(),
         faults: 0,
         simulated_ms: 0,
-        lines: Vec::new(),
+        lines: lines.map_or(Vec::new(), |lines| std::mem::take(&mut lines.lock())),
+        history: Vec::new(),
     }
 }

@@ -10,7 +10,7 @@ mod simulated {
 
     use sisyphus_sim::{
         campaign::campaign,
-        plan::Plan,
+        plan::{Plan, Reseed},
         report::report,
         run::{run, run_twice},
     };
@@ -89,6 +89,37 @@ mod simulated {
         let (silent, told) = (run(&plan, false), run(&plan, true));
         assert_eq!(silent.hash, told.hash);
         assert_eq!(told.lines.len() as u64, told.events);
+    }
+
+    #[test]
+    fn a_run_that_is_reseeded_on_its_way_goes_the_same_way_up_to_there() {
+        let at_ms = 700;
+        let reseeded = |salt| Plan {
+            reseed: Some(Reseed { at_ms, salt }),
+            ..Plan::draw(3)
+        };
+        let before = |lines: &[String]| {
+            let is_before = |line: &&String| {
+                let (_, rest) = line.split_once("\"us\":").expect("every line has a time");
+                let us = rest.split(',').next().and_then(|us| us.parse::<u64>().ok());
+                us.expect("a time is a number") < at_ms * 1_000
+            };
+            lines
+                .iter()
+                .take_while(is_before)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        let plain = run(&Plan::draw(3), true);
+        let (one, other) = (run(&reseeded(1), true), run(&reseeded(2), true));
+        assert!(before(&plain.lines).len() > 100);
+        for outcome in [&one, &other] {
+            assert!(outcome.violation.is_none(), "{:?}", outcome.violation);
+            assert_eq!(before(&outcome.lines), before(&plain.lines));
+            assert_ne!(outcome.hash, plain.hash);
+        }
+        assert_ne!(one.hash, other.hash);
+        assert_eq!(one.hash, run(&reseeded(1), false).hash);
     }
 
     #[expect(

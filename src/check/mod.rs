@@ -60,7 +60,7 @@ use bytes::Bytes;
 pub use verdict::{Report, Verdict, Violation};
 
 use self::{model::Register, search::Found};
-use crate::history::{History, Operation};
+use crate::history::{History, OpId, Operation};
 
 /// How many placements the search tries for one key before it gives up. About a second.
 pub const SEARCH_STEPS_MAX: u64 = 2_000_000;
@@ -89,6 +89,20 @@ pub fn check(history: &History, steps_max: u64) -> Report {
         }
     }
     report
+}
+
+/// For each key an order of its operations that explains all answers, by their ids: what a picture of
+/// `history` shows. Keys without one, and those for which the search runs out of steps, are left out.
+pub fn explain(history: &History, steps_max: u64) -> BTreeMap<Bytes, Vec<OpId>> {
+    let keys = by_key(&history.operations).into_iter();
+    let explained = keys.filter_map(|(key, operations)| {
+        let register = Register::new(&operations, usize::MAX);
+        let (Found::Order(order), _) = search::search(&register, steps_max) else {
+            return None;
+        };
+        Some((key, order.iter().map(|at| operations[*at].id).collect()))
+    });
+    explained.collect()
 }
 
 /// The operations on each key, in the order of their invocations.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Report, Verdict, Violation, check};
+use super::{Report, Verdict, Violation, check, explain};
 use crate::{
     history::{Call, OpId, Outcome, Recorder, Seen},
     types::Revision,
@@ -139,6 +139,21 @@ fn concurrent_operations_may_take_effect_in_either_order() {
     story.assert_possible();
     story.whole(get(), saw("b"));
     assert_eq!(story.violation().value, Some("a".into()));
+}
+
+#[test]
+fn an_explanation_holds_the_unknown_write_that_was_seen_and_not_the_other() {
+    let recorder = Recorder::in_memory();
+    let lost = recorder.invoke(1, 0, put("lost"));
+    let landed = recorder.invoke(2, 0, put("landed"));
+    let read = recorder.invoke(3, 0, get());
+    recorder.ok(3, read, 0, saw("landed"));
+    let orders = explain(&recorder.history().unwrap(), 1_000);
+    assert_eq!(orders[&key()], [landed, read]);
+    assert!(!orders[&key()].contains(&lost));
+    let again = recorder.invoke(3, 0, get());
+    recorder.ok(3, again, 0, nothing());
+    assert!(explain(&recorder.history().unwrap(), 1_000).is_empty());
 }
 
 #[test]

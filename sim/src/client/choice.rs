@@ -11,7 +11,7 @@ use sisyphus::{
 };
 
 use crate::{
-    draw::{Stream, draw},
+    draw::{Seed, Stream, draw},
     plan::{Plan, Workload},
 };
 
@@ -22,7 +22,7 @@ const HABIT: Stream = Stream::new("habit");
 
 /// Decides for one client.
 pub(super) struct Chooser {
-    seed: u64,
+    seed: Seed,
     nodes: u64,
     workload: Workload,
     client: u64,
@@ -31,9 +31,9 @@ pub(super) struct Chooser {
 }
 
 impl Chooser {
-    pub fn new(plan: &Plan, client: u64) -> Self {
+    pub fn new(plan: &Plan, seed: Seed, client: u64) -> Self {
         Chooser {
-            seed: plan.seed,
+            seed,
             nodes: plan.nodes,
             workload: plan.workload.clone(),
             client,
@@ -91,7 +91,11 @@ impl Chooser {
     /// Whom this attempt of an operation goes to, and whether its answer gets lost. A client
     /// with a home mostly asks that first.
     pub fn attempt(&self, operation: u64, attempt: u64) -> (NodeId, bool) {
-        let mut rng = draw(self.seed, ATTEMPT.at(self.client).at(operation), attempt);
+        let mut rng = draw(
+            self.seed.get(),
+            ATTEMPT.at(self.client).at(operation),
+            attempt,
+        );
         let mut node = NodeId(rng.between(1, self.nodes));
         let lost = rng.below(1_000_000) < u64::from(self.workload.lost_answer_ppm);
         if let Some(home) = self.home()
@@ -140,7 +144,7 @@ impl Chooser {
     }
 
     fn rng(&self, stream: Stream, operation: u64) -> Rng {
-        draw(self.seed, stream.at(self.client), operation)
+        draw(self.seed.get(), stream.at(self.client), operation)
     }
 }
 

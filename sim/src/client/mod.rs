@@ -29,7 +29,7 @@ pub(crate) use choice::key;
 
 use crate::{
     draw::{Stream, draw, fingerprint},
-    trace::Source,
+    trace::{Source, name_of_request as name},
     world::World,
 };
 
@@ -53,7 +53,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub fn new(world: Arc<World>, number: u64) -> Self {
-        let chooser = Chooser::new(&world.plan, number);
+        let chooser = Chooser::new(&world.plan, world.seed.clone(), number);
         let mut client = Client {
             asker: Asker::new(&world.plan),
             chooser,
@@ -85,8 +85,9 @@ impl Client {
     /// One operation, from the first attempt to what the client believes in the end.
     async fn operation(&mut self, operation: u64, call: Call) {
         let now = self.world.now_us();
-        self.note("asks", fingerprint(call.key()), || json!(call.to_string()));
         let op = self.world.recorder.invoke(self.number, now, call.clone());
+        let detail = || json!({ "op": op, "says": call.to_string() });
+        self.note("asks", fingerprint(call.key()), detail);
         let result = self.attempts(operation, &call).await;
         if let Ok(outcome) = &result {
             self.chooser.learn(&call, outcome);
@@ -104,12 +105,13 @@ impl Client {
         for attempt in 0..=self.world.plan.workload.retries {
             let (node, is_lost) = self.chooser.attempt(operation, attempt);
             let node = self.world.stand_in(self.within_reach(node));
+            self.note("sends", node.0, || sent(node, request));
             let asked = self.asker.ask(node, call, request).await;
             let result = match asked {
                 Ok(_) if is_lost => Err(Trouble::Unknown("the answer was lost".to_owned())),
                 asked => asked,
             };
-            self.note("hears", node.0, || json!(heard(node, &result)));
+            self.note("hears", node.0, || heard(node, &result));
             match result {
                 Ok(outcome) => return Ok(outcome),
                 Err(Trouble::Unknown(why)) => {
@@ -148,15 +150,15 @@ impl Client {
         let key = fingerprint(call.key());
         match result {
             Ok(outcome) => {
-                self.note("done", key, || json!(outcome.to_string()));
+                self.note("done", key, || says(op, &outcome));
                 recorder.ok(number, op, now, outcome);
             }
             Err(Trouble::NotDone(why)) => {
-                self.note("not-done", key, || json!(why));
+                self.note("not-done", key, || says(op, &why));
                 recorder.fail(number, op, now, why);
             }
             Err(Trouble::Unknown(why) | Trouble::Session(why)) => {
-                self.note("unknown", key, || json!(why));
+                self.note("unknown", key, || says(op, &why));
                 recorder.unknown(number, op, now, why);
             }
         }
@@ -184,9 +186,22 @@ impl Client {
     }
 }
 
-fn heard(node: NodeId, result: &Result<Outcome, Trouble>) -> String {
-    match result {
-        Ok(outcome) => format!("{node}: {outcome}"),
-        Err(trouble) => format!("{node}: {trouble}"),
-    }
+fn says(op: OpId, what: &impl ToString) -> serde_json::Value {
+    json!({ "op": op, "says": what.to_string() })
+}
+
+fn sent(node: NodeId, request: Option<RequestId>) -> serde_json::Value {
+    let says = match request {
+        Some(request) => format!("to {node} as {}", name(request)),
+        None => format!("to {node}"),
+    };
+    json!({ "node": node, "request": request.map(name), "says": says })
+}
+
+fn heard(node: NodeId, result: &Result<Outcome, Trouble>) -> serde_json::Value {
+    let says = match result {
+        Ok(outcome) => format!("from {node}: {outcome}"),
+        Err(trouble) => format!("from {node}: {trouble}"),
+    };
+    json!({ "node": node, "says": says })
 }

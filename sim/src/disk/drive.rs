@@ -11,7 +11,7 @@ use sisyphus::{env::Disk, rng::Rng, types::NodeId};
 
 use super::{handle::SimDisk, inode::Inode, tear::Tear, tree::Tree};
 use crate::{
-    draw::{Stream, draw},
+    draw::{Seed, Stream, draw},
     plan::DiskModel,
 };
 
@@ -41,7 +41,7 @@ pub struct Drive {
 }
 
 pub(super) struct Inner {
-    seed: u64,
+    seed: Seed,
     node: NodeId,
     hook: Hook,
     platter: Mutex<Platter>,
@@ -79,7 +79,7 @@ const LOSS: Stream = Stream::new("power loss");
 
 impl Drive {
     /// An empty drive for `node`.
-    pub fn new(seed: u64, node: NodeId, model: DiskModel, hook: Hook) -> Self {
+    pub fn new(seed: impl Into<Seed>, node: NodeId, model: DiskModel, hook: Hook) -> Self {
         let platter = Platter {
             tree: Tree::default(),
             inodes: BTreeMap::new(),
@@ -92,7 +92,7 @@ impl Drive {
         };
         Drive {
             inner: Arc::new(Inner {
-                seed,
+                seed: seed.into(),
                 node,
                 hook,
                 platter: Mutex::new(platter),
@@ -121,7 +121,7 @@ impl Drive {
         platter.generation += 1;
         platter.losses += 1;
         let stream = LOSS.of(self.inner.node);
-        let mut rng = draw(self.inner.seed, stream, platter.losses);
+        let mut rng = draw(self.inner.seed.get(), stream, platter.losses);
         platter.lose_power(&mut rng);
     }
 
@@ -172,14 +172,17 @@ impl Inner {
         let mut platter = self.platter.lock();
         platter.operations += 1;
         let stream = LATENCY.of(self.node);
-        (draw(self.seed, stream, platter.operations), platter.model)
+        (
+            draw(self.seed.get(), stream, platter.operations),
+            platter.model,
+        )
     }
 
     /// What a sync that fails leaves is drawn from this; none for a sync that does not.
     pub fn next_failure(&self) -> Option<Rng> {
         let platter = self.platter.lock();
         let stream = FAILED_SYNC.of(self.node);
-        let mut rng = draw(self.seed, stream, platter.operations);
+        let mut rng = draw(self.seed.get(), stream, platter.operations);
         let fails = rng.below(1_000_000) < u64::from(platter.trouble.failed_sync_ppm);
         fails.then_some(rng)
     }

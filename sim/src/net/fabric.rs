@@ -13,7 +13,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::port::Port;
 use crate::{
-    draw::{Stream, draw},
+    draw::{Seed, Stream, draw},
     plan::LinkModel,
 };
 
@@ -30,7 +30,7 @@ pub struct SimNet {
 }
 
 pub(super) struct Inner {
-    seed: u64,
+    seed: Seed,
     started: Instant,
     state: Mutex<State>,
     /// Rung when a frame becomes due earlier than the pump expects.
@@ -69,7 +69,7 @@ impl SimNet {
         clippy::disallowed_methods,
         reason = "the world's clock is virtual here"
     )]
-    pub fn new(seed: u64, base: LinkModel) -> Self {
+    pub fn new(seed: impl Into<Seed>, base: LinkModel) -> Self {
         let state = State {
             base,
             links: BTreeMap::new(),
@@ -80,7 +80,7 @@ impl SimNet {
         };
         SimNet {
             inner: Arc::new(Inner {
-                seed,
+                seed: seed.into(),
                 started: Instant::now(),
                 state: Mutex::new(state),
                 earlier: Notify::new(),
@@ -182,7 +182,7 @@ impl Inner {
         }
         let first = state.under_way.keys().next().map(|(due, _)| *due);
         let mut earliest: Option<u64> = None;
-        for due in state.fates(self.seed, from, to, now) {
+        for due in state.fates(self.seed.get(), from, to, now) {
             earliest = Some(earliest.map_or(due, |earliest| earliest.min(due)));
             state.serial += 1;
             let place = (due, state.serial);

@@ -66,6 +66,20 @@ pub struct Plan {
     pub liveness_ms: u64,
     /// What strikes.
     pub faults: Vec<Fault>,
+    /// When chance begins to fall otherwise, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reseed: Option<Reseed>,
+}
+
+/// Up to a moment the run goes as its plan has it; from then on everything that is not spelled out is
+/// drawn anew. Runs that differ in the salt alone say what else could have come of that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reseed {
+    /// The moment, in milliseconds since the clients began.
+    pub at_ms: u64,
+    /// What the new seed is made of, together with the old one.
+    pub salt: u64,
 }
 
 impl Plan {

@@ -66,6 +66,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         safety_ms,
         liveness_ms: 5_000,
         faults: Vec::new(),
+        reseed: None,
     };
     let victim = victim(&mut part(6), nodes);
     let draws = |number| Draws {

@@ -4,17 +4,27 @@
 //! it is mixed into a hash chain, which is cheap; two runs of a plan with equal chains did the same
 //! things at the same times. Lines are written on request only: a run that fails is repeated with
 //! its lines on, and because runs are deterministic, the repetition tells the story of the first.
+//!
+//! Each line has a `detail` with a sentence for people (`says`) and the numbers that [`report`](crate::report)
+//! draws its pictures from. Positions in a log are pairs, `[index, term]`.
 
 mod tell;
+mod words;
 
-use std::fmt;
+use std::{fmt, str::FromStr, sync::Arc};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sisyphus::types::NodeId;
 
 use crate::draw::mix;
 
 pub use tell::Told;
+pub use words::name_of_request;
+
+/// Where lines are kept. Whoever started the run holds it too, so that a run that panics leaves its
+/// story behind.
+pub type Lines = Arc<Mutex<Vec<String>>>;
 
 /// Whose event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +42,14 @@ pub enum Source {
 pub struct Journal {
     chain: u64,
     events: u64,
-    lines: Option<Vec<String>>,
+    lines: Option<Lines>,
 }
 
 impl Journal {
-    /// A record that keeps lines if `lines`, and the chain always.
-    pub fn new(lines: bool) -> Self {
+    /// A record that keeps its lines in `lines`, if there is a place for them, and the chain always.
+    pub fn new(lines: Option<Lines>) -> Self {
         Journal {
-            lines: lines.then(Vec::new),
+            lines,
             ..Journal::default()
         }
     }
@@ -62,10 +72,10 @@ impl Journal {
         for number in head.iter().chain(numbers) {
             self.chain = mix(self.chain ^ number);
         }
-        if let Some(lines) = &mut self.lines {
+        if let Some(lines) = &self.lines {
             let who = source.to_string();
             let line = json!({ "us": at_us, "who": who, "what": kind, "detail": detail() });
-            lines.push(line.to_string());
+            lines.lock().push(line.to_string());
         }
     }
 
@@ -79,9 +89,15 @@ impl Journal {
         self.events
     }
 
+    /// Whether lines are kept.
+    pub fn has_lines(&self) -> bool {
+        self.lines.is_some()
+    }
+
     /// The lines, if they were kept.
     pub fn take_lines(&mut self) -> Vec<String> {
-        self.lines.take().unwrap_or_default()
+        let lines = self.lines.take();
+        lines.map_or(Vec::new(), |lines| std::mem::take(&mut lines.lock()))
     }
 }
 
@@ -105,12 +121,32 @@ impl fmt::Display for Source {
     }
 }
 
+impl FromStr for Source {
+    type Err = String;
+
+    /// Reads what [`Display`](fmt::Display) writes. The error names what is neither.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("{text:?} is neither `world` nor a node like n1 nor a client like c1");
+        if text == "world" {
+            return Ok(Source::World);
+        }
+        let (kind, number) = text.split_at_checked(1).ok_or_else(wrong)?;
+        let number = number.parse().map_err(|_| wrong())?;
+        match kind {
+            "n" => Ok(Source::Node(NodeId(number))),
+            "c" => Ok(Source::Client(number)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn journal(lines: bool, at_us: u64, number: u64) -> Journal {
-        let mut journal = Journal::new(lines);
+        let mut journal = Journal::new(lines.then(Lines::default));
         let source = Source::Client(1);
         journal.note(at_us, source, "asks", &[number], || json!("x"));
         journal.note(at_us + 1, source, "hears", &[], || json!("y"));
@@ -123,6 +159,16 @@ mod tests {
         assert_eq!(journal(true, 1, 2).hash(), base);
         assert_ne!(journal(false, 2, 2).hash(), base);
         assert_ne!(journal(false, 1, 3).hash(), base);
+    }
+
+    #[test]
+    fn sources_are_read_as_they_are_written() {
+        for source in [Source::World, Source::Node(NodeId(12)), Source::Client(3)] {
+            assert_eq!(source.to_string().parse(), Ok(source));
+        }
+        for wrong in ["", "n", "x1", "world1", "é1", "n-1"] {
+            assert!(wrong.parse::<Source>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

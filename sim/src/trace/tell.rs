@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use sisyphus::{
     node::Event,
     raft::{Body, Entry, HardState, Message},
-    types::{LogPosition, NodeId},
+    types::LogPosition,
 };
 
+use super::words::{kind, of_body, of_data, of_log, of_state};
 use crate::draw::of_payload;
 
 /// An event of a replica, ready for the journal.
@@ -59,7 +60,7 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// The event in words.
+    /// The event in words, and what a picture of it needs.
     pub fn detail(&self) -> Value {
         match self.event {
             Event::Restored {
@@ -68,29 +69,89 @@ impl<'a> Told<'a> {
                 entries,
                 applied,
                 hash,
-            } => json!({
-                "state": state(*hard_state),
-                "log": log(Some(*base), entries),
-                "applied": applied.to_string(),
-                "hash": format!("{hash:016x}"),
-            }),
-            Event::Leader { term } => json!({ "term": term }),
-            Event::Sent { message } | Event::Received { message } => json!(say(message)),
+            } => {
+                let (state, log) = (of_state(*hard_state), of_log(Some(*base), entries));
+                json!({
+                    "term": hard_state.term,
+                    "vote": hard_state.vote,
+                    "log": stretch(entries),
+                    "last": pair(entries.last().map_or(*base, |entry| entry.at)),
+                    "at": pair(*applied),
+                    "hash": format!("{hash:016x}"),
+                    "says": format!("{state}, log {log}, applied {applied}"),
+                })
+            }
+            Event::Leader { term } => {
+                json!({ "term": term, "says": format!("leads term {term}") })
+            }
+            Event::Sent { message } | Event::Received { message } => message_of(message),
             Event::Persisted {
                 hard_state,
                 reset,
                 entries,
-            } => json!({
-                "state": hard_state.map(state),
-                "log": log(*reset, entries),
-            }),
-            Event::Committed { index } => json!({ "index": index }),
-            Event::Applied { at, hash, .. } | Event::Installed { at, hash } => {
-                json!({ "at": at.to_string(), "hash": format!("{hash:016x}") })
+            } => {
+                let state = hard_state.map_or(String::new(), |state| of_state(state) + ", ");
+                let log = of_log(*reset, entries);
+                json!({
+                    "term": hard_state.map(|state| state.term),
+                    "vote": hard_state.and_then(|state| state.vote),
+                    "reset": reset.map(pair),
+                    "log": stretch(entries),
+                    "says": format!("{state}log {log}"),
+                })
             }
-            Event::Acknowledged { at } => json!({ "at": at.to_string() }),
+            Event::Committed { index } => {
+                json!({ "index": index, "says": format!("commits up to {index}") })
+            }
+            Event::Applied { at, hash, data } => {
+                let (does, request) = of_data(data);
+                json!({
+                    "at": pair(*at),
+                    "hash": format!("{hash:016x}"),
+                    "request": request,
+                    "says": format!("{at}: {does}"),
+                })
+            }
+            Event::Installed { at, hash } => json!({
+                "at": pair(*at),
+                "hash": format!("{hash:016x}"),
+                "says": format!("a snapshot up to {at}"),
+            }),
+            Event::Acknowledged { at } => {
+                json!({ "at": pair(*at), "says": format!("{at} is done") })
+            }
         }
     }
+}
+
+fn pair(at: LogPosition) -> [u64; 2] {
+    [at.index, at.term]
+}
+
+/// The first and the last entry.
+fn stretch(entries: &[Entry]) -> Option<[[u64; 2]; 2]> {
+    let (first, last) = (entries.first()?, entries.last()?);
+    Some([pair(first.at), pair(last.at)])
+}
+
+/// Whether a reply grants, up to where an acknowledgement goes, which entries an append carries.
+fn message_of(message: &Message) -> Value {
+    let Message { from, to, term, .. } = message;
+    let says = format!("{from}→{to} term {term}: {}", of_body(&message.body));
+    let mut value = json!({
+        "from": from, "to": to, "term": term, "kind": kind(&message.body), "says": says,
+    });
+    match &message.body {
+        Body::PreVoteReply { granted } | Body::VoteReply { granted } => {
+            value["granted"] = json!(granted);
+        }
+        Body::Append { entries, .. } => value["log"] = json!(stretch(entries)),
+        Body::AppendAccepted { matched: last } | Body::HeartbeatReply { last, .. } => {
+            value["upto"] = json!(last);
+        }
+        _ => {}
+    }
+    value
 }
 
 fn put_log(numbers: &mut Vec<u64>, hard_state: Option<HardState>, entries: &[Entry]) {
@@ -126,58 +187,4 @@ fn of_message(message: &Message) -> Vec<u64> {
         Body::RecoverReply { id, last } => [14, *id, *last, 0],
     });
     numbers
-}
-
-fn say(message: &Message) -> String {
-    let Message { from, to, term, .. } = message;
-    let what = match &message.body {
-        Body::PreVote { last } => format!("pre-vote? my last is {last}"),
-        Body::PreVoteReply { granted } => format!("pre-vote {}", yes(*granted)),
-        Body::Vote { last, called } => {
-            let why = if *called { ", called by my leader" } else { "" };
-            format!("vote? my last is {last}{why}")
-        }
-        Body::VoteReply { granted } => format!("vote {}", yes(*granted)),
-        Body::Append {
-            prev,
-            entries,
-            commit,
-        } => format!("append {} commit {commit}", log(Some(*prev), entries)),
-        Body::AppendAccepted { matched } => format!("appended up to {matched}"),
-        Body::AppendRejected { prev, hint } => format!("no entry {prev}, try {hint}"),
-        Body::Heartbeat { commit, round } => format!("heartbeat {round} commit {commit}"),
-        Body::HeartbeatReply { round, last, .. } => format!("alive {round} last {last}"),
-        Body::ReadIndex { id } => format!("read index? {id}"),
-        Body::ReadIndexReply { id, index } => format!("read {id} at {index}"),
-        Body::TimeoutNow => "stand for election now".to_owned(),
-        Body::Recover { id, last } => format!("recover? {id} my log is whole up to {last}"),
-        Body::RecoverReply { id, last } => format!("recover {id} up to {last}"),
-    };
-    format!("{from}→{to} term {term}: {what}")
-}
-
-fn yes(granted: bool) -> &'static str {
-    match granted {
-        true => "granted",
-        false => "refused",
-    }
-}
-
-fn state(state: HardState) -> String {
-    let vote = state
-        .vote
-        .map_or("nobody".to_owned(), |node: NodeId| node.to_string());
-    format!("term {} voted for {vote}", state.term)
-}
-
-/// A stretch of log: the position before it, and the first and last entry.
-fn log(base: Option<LogPosition>, entries: &[Entry]) -> String {
-    let base = base.map_or(String::new(), |base| format!("after {base} "));
-    match (entries.first(), entries.last()) {
-        (Some(first), Some(last)) if first.at != last.at => {
-            format!("{base}[{}..{}]", first.at, last.at)
-        }
-        (Some(only), _) => format!("{base}[{}]", only.at),
-        _ => format!("{base}[]"),
-    }
 }

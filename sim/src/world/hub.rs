@@ -13,7 +13,7 @@ use crate::{
     disk::DiskEvent,
     oracle::{Panel, Violation},
     plan::{Moment, Plan, When},
-    trace::{Journal, Source, Told},
+    trace::{Journal, Lines, Source, Told},
 };
 
 /// The ear of the world.
@@ -29,7 +29,7 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub fn new(plan: &Plan, lines: bool) -> Self {
+    pub fn new(plan: &Plan, lines: Option<Lines>) -> Self {
         let mut waiting: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (place, fault) in plan.faults.iter().enumerate() {
             if let When::Event { node, event, nth } = fault.when {

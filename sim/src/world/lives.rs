@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use madsim::task::NodeId as Machine;
+use serde_json::json;
 use sisyphus::{env::Clock, node::Host, types::NodeId};
 
 use super::{World, server};
-use crate::disk::DiskTrouble;
+use crate::{disk::DiskTrouble, trace::Source};
 
 /// One node, up or down.
 #[derive(Default)]
@@ -69,6 +70,7 @@ impl World {
             (was_up, life.machine, (life.host.take(), life.clock.take()))
         });
         if was_up {
+            self.note(Source::Node(node), "stopped", &[], || json!({}));
             self.drives[&node].stop();
             let inbound = self.net.stop(node);
             // What the process owns must not be dropped while it is the one that calls.
@@ -95,6 +97,7 @@ impl World {
             (starts, life.machine)
         });
         if starts {
+            self.note(Source::Node(node), "started", &[], || json!({}));
             self.handle
                 .restart(machine.expect("a node that is down was created"));
         }

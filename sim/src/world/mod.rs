@@ -38,7 +38,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use madsim::runtime::{Handle, NodeHandle};
 use parking_lot::Mutex;
 use serde_json::json;
-use sisyphus::{env::Clock, history::Recorder, node::Host, types::NodeId};
+use sisyphus::{
+    env::Clock,
+    history::{self, Recorder},
+    node::Host,
+    types::NodeId,
+};
 use tokio::time::Instant;
 
 use self::{
@@ -48,7 +53,13 @@ use self::{
     nemesis::Nemesis,
 };
 use crate::{
-    client::Client, disk::Drive, net::SimNet, oracle::Violation, plan::Plan, trace::Source,
+    client::Client,
+    disk::Drive,
+    draw::Seed,
+    net::SimNet,
+    oracle::Violation,
+    plan::Plan,
+    trace::{Lines, Source},
 };
 
 /// What a run leaves behind.
@@ -68,6 +79,8 @@ pub struct Outcome {
     pub simulated_ms: u64,
     /// The events as JSON lines, if asked for.
     pub lines: Vec<String>,
+    /// What the clients saw, if lines were asked for and the run came to its end.
+    pub history: Vec<history::Event>,
 }
 
 /// Operations by how they ended.
@@ -84,6 +97,8 @@ pub struct Tally {
 /// Everything there is. Shared by the tasks of one run.
 pub(crate) struct World {
     pub plan: Plan,
+    /// What is drawn from while the run goes on.
+    pub seed: Seed,
     handle: Handle,
     started: Instant,
     pub net: SimNet,
@@ -96,7 +111,7 @@ pub(crate) struct World {
 }
 
 /// Runs `plan`. Must be called on the main task of a fresh madsim runtime.
-pub(crate) async fn run(plan: &Plan, lines: bool) -> Outcome {
+pub(crate) async fn run(plan: &Plan, lines: Option<Lines>) -> Outcome {
     let world = World::new(plan.clone(), lines);
     world.start_servers();
     madsim::task::spawn(world.net.clone().pump());
@@ -106,8 +121,12 @@ pub(crate) async fn run(plan: &Plan, lines: bool) -> Outcome {
     world.note_phase("liveness");
     let judge = world.client_node(finish::LAST_CLIENT);
     let verdict = judge.spawn(world.clone().finish()).await;
-    let violation = verdict.expect("nobody ends the judge").err();
-    let outcome = world.outcome(violation);
+    if let Err(violation) = verdict.expect("nobody ends the judge")
+        && !world.is_over()
+    {
+        world.accuse(violation);
+    }
+    let outcome = world.outcome();
     world.end().await;
     outcome
 }
@@ -117,16 +136,17 @@ impl World {
         clippy::disallowed_methods,
         reason = "the world's clock is virtual here"
     )]
-    fn new(plan: Plan, lines: bool) -> Arc<Self> {
+    fn new(plan: Plan, lines: Option<Lines>) -> Arc<Self> {
+        let seed = Seed::from(plan.seed);
         Arc::new_cyclic(|world| {
             let drive = |node| {
                 let hook = watch::disk_hook(world.clone(), node);
-                (node, Drive::new(plan.seed, node, plan.disk, hook))
+                (node, Drive::new(seed.clone(), node, plan.disk, hook))
             };
             World {
                 handle: Handle::current(),
                 started: Instant::now(),
-                net: SimNet::new(plan.seed, plan.link),
+                net: SimNet::new(seed.clone(), plan.link),
                 recorder: Recorder::in_memory(),
                 drives: (1..=plan.nodes + SPARES).map(NodeId).map(drive).collect(),
                 staff: Mutex::new(Staff::founders(plan.node_ids())),
@@ -134,6 +154,7 @@ impl World {
                 lives: Mutex::default(),
                 nemesis: Nemesis::new(&plan),
                 plan,
+                seed,
             }
         })
     }
@@ -197,16 +218,19 @@ impl World {
         builder.ip([10, 0, 1, number as u8].into()).build()
     }
 
-    fn outcome(&self, violation: Option<Violation>) -> Outcome {
+    fn outcome(&self) -> Outcome {
         let mut hub = self.hub.lock();
         Outcome {
             hash: hub.journal.hash(),
             events: hub.journal.events(),
-            // What an oracle saw on the way comes before what is missing at the end.
-            violation: hub.violation.take().or(violation),
+            violation: hub.violation.take(),
             operations: finish::tally(&self.recorder),
             faults: self.nemesis.struck(),
             simulated_ms: self.now_us() / 1_000,
+            history: match hub.journal.has_lines() {
+                true => self.recorder.events(),
+                false => Vec::new(),
+            },
             lines: hub.journal.take_lines(),
         }
     }

@@ -14,9 +14,12 @@ use tokio::sync::Notify;
 
 use super::World;
 use crate::{
-    plan::{Cut, Fault, Plan, Until, What, When, Who},
+    plan::{Cut, Fault, Plan, Reseed, Until, What, When, Who},
     trace::Source,
 };
+
+/// By how many draws at most madsim's generator is led on when a run is reseeded.
+const RESEED_DRAWS_MAX: u64 = 64;
 
 /// What is under way.
 pub(super) struct Nemesis {
@@ -46,6 +49,8 @@ enum Task {
     Relieve(NodeId),
     /// A machine was lost.
     Replace(NodeId),
+    /// From now on chance falls otherwise, with this salt.
+    Reseed(u64),
 }
 
 impl Nemesis {
@@ -55,6 +60,9 @@ impl Nemesis {
             if let When::At { ms } = fault.when {
                 state.agenda.insert((ms * 1_000, Task::Strike(place)), ());
             }
+        }
+        if let Some(Reseed { at_ms, salt }) = plan.reseed {
+            state.agenda.insert((at_ms * 1_000, Task::Reseed(salt)), ());
         }
         Nemesis {
             state: Mutex::new(state),
@@ -113,6 +121,7 @@ impl World {
                     Task::Replace(node) => {
                         madsim::task::spawn(self.clone().replace(node));
                     }
+                    Task::Reseed(salt) => self.reseed(salt),
                 }
             }
             let next = self.nemesis.next_due().unwrap_or(now + 1_000_000_000);
@@ -162,12 +171,22 @@ impl World {
         let active: Vec<usize> = {
             let mut state = self.nemesis.state.lock();
             state.healed = true;
-            let is_kept = |task: &Task| matches!(task, Task::Relieve(_) | Task::Replace(_));
+            let is_kept = |task: &Task| !matches!(task, Task::Strike(_) | Task::Mend(_));
             state.agenda.retain(|(_, task), ()| is_kept(task));
             state.active.keys().copied().collect()
         };
         for place in active {
             self.mend(place);
+        }
+    }
+
+    /// What is drawn from now on is drawn from another seed, and ready tasks take other turns.
+    fn reseed(&self, salt: u64) {
+        self.seed.change(salt);
+        self.note(Source::World, "reseeded", &[salt], || json!({}));
+        // Madsim's generator cannot be set anew; it is led to another place of its string.
+        for _ in 0..=salt % RESEED_DRAWS_MAX {
+            madsim::rand::random::<u64>();
         }
     }
 

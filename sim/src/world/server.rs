@@ -54,7 +54,7 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
         disk: world.drives[&node].boot(),
         transport: world.net.boot(node),
         clock: clock.clone(),
-        rng: draw(world.plan.seed, NODE.of(node), incarnation),
+        rng: draw(world.seed.get(), NODE.of(node), incarnation),
         observer: Some(Arc::new(Watch::new(&world, incarnation))),
     };
     let settings = Settings {
