@@ -21,6 +21,12 @@ pub struct Limits {
     /// How willingly this node leads, from 0 to 3: below 3 it waits longer before it stands for
     /// election, and leaders that stop hand over to others first.
     pub priority: u8,
+    /// Whether this node, when it leads, serves linearizable reads without asking a quorum, for as long
+    /// as enough others are bound not to elect anybody else. This trusts clocks, by the next limit.
+    pub lease_reads: bool,
+    /// By so many millionths, at most, the monotonic clock of any node is too fast or too slow. Only
+    /// `lease_reads` depends on it.
+    pub clock_drift_ppm_max: u32,
     /// A memtable is frozen when it holds this many bytes.
     pub memtable_bytes: usize,
     /// Tables written by compaction are cut at this many bytes.
@@ -59,6 +65,8 @@ impl Default for Limits {
             heartbeat_ticks: 2,
             election_ticks: 6,
             priority: 3,
+            lease_reads: false,
+            clock_drift_ppm_max: 10_000,
             memtable_bytes: 64 << 20,
             table_bytes: 64 << 20,
             level0_tables_max: 4,
@@ -101,7 +109,7 @@ type Bound = (&'static str, fn(&Limits) -> u64, u64, u64, &'static str);
 
 /// The range of every limit. The upper ends are where a number is surely a slip of the pen or
 /// where a bound elsewhere (a message between peers) would be crossed.
-const BOUNDS: [Bound; 18] = [
+const BOUNDS: [Bound; 19] = [
     (
         "key_bytes_max",
         |l| l.key_bytes_max as u64,
@@ -132,6 +140,13 @@ const BOUNDS: [Bound; 18] = [
         "ticks",
     ),
     ("priority", |l| l.priority.into(), 0, 3, "steps"),
+    (
+        "clock_drift_ppm_max",
+        |l| l.clock_drift_ppm_max.into(),
+        0,
+        500_000,
+        "millionths",
+    ),
     (
         "memtable_bytes",
         |l| l.memtable_bytes as u64,
@@ -219,6 +234,13 @@ const BOUNDS: [Bound; 18] = [
 ];
 
 impl Limits {
+    /// For so long, in microseconds, a node that has heard its leader helps nobody to replace it: as
+    /// many ticks as surely pass before it would stand for election itself, so that nothing waits for
+    /// it. Kept whether or not anybody reads by leases, so that nodes may be switched one by one.
+    pub fn promise_us(&self) -> u64 {
+        u64::from(self.election_ticks.saturating_sub(1)) * self.tick_ms * 1_000
+    }
+
     /// Refuses what cannot work, naming the field, its value and the remedy.
     pub fn check(&self) -> Result<(), ConfigError> {
         for (name, read, least, most, unit) in BOUNDS {

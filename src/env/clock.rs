@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -18,12 +18,39 @@ pub struct Clock {
     bend: Arc<Bend>,
 }
 
-/// How far a simulated clock is off. Zero in production.
+/// How far a simulated clock is off. Zero in production, where it is never changed; the simulation,
+/// which changes it, has one thread.
 #[derive(Debug, Default)]
 struct Bend {
     wall_offset_ms: AtomicI64,
-    /// By how much the node's second is too short, in millionths.
+    /// By how much the node's second is longer than a second, in millionths.
     drift_ppm: AtomicI64,
+    /// When the pace changed last, in microseconds since the clock was made, truly
+    since_us: AtomicU64,
+    /// and as the clock showed it.
+    shown_us: AtomicU64,
+}
+
+impl Bend {
+    /// From now on, so many true microseconds after the clock was made, it goes by another pace.
+    fn pace(&self, true_us: u64, drift_ppm: i64) {
+        let shown_us = self.show(true_us);
+        self.since_us.store(true_us, Ordering::Relaxed);
+        self.shown_us.store(shown_us, Ordering::Relaxed);
+        self.drift_ppm.store(drift_ppm, Ordering::Relaxed);
+    }
+
+    /// What the clock shows so many true microseconds after it was made.
+    fn show(&self, true_us: u64) -> u64 {
+        let drift = self.drift_ppm.load(Ordering::Relaxed);
+        let since_us = self.since_us.load(Ordering::Relaxed);
+        let shown_us = self.shown_us.load(Ordering::Relaxed);
+        let passed = true_us - since_us;
+        match drift {
+            0 => shown_us + passed,
+            _ => shown_us + passed * 1_000_000 / (1_000_000 + drift) as u64,
+        }
+    }
 }
 
 impl Clock {
@@ -36,18 +63,24 @@ impl Clock {
         }
     }
 
-    /// Moves this clock and its clones: the wall clock by `wall_offset_ms`, the pace of both
-    /// clocks by `drift_ppm` millionths.
+    /// Moves this clock and its clones: the wall clock by `wall_offset_ms`, the pace of the monotonic
+    /// one and of timers by `drift_ppm` millionths, more than -1,000,000. What the monotonic clock
+    /// shows does not jump.
     pub fn bend(&self, wall_offset_ms: i64, drift_ppm: i64) {
+        assert!(drift_ppm > -1_000_000, "a second that takes no time");
         self.bend
             .wall_offset_ms
             .store(wall_offset_ms, Ordering::Relaxed);
-        self.bend.drift_ppm.store(drift_ppm, Ordering::Relaxed);
+        self.bend.pace(self.true_us(), drift_ppm);
     }
 
     /// Microseconds since this clock was made. Never goes back.
-    #[allow(clippy::disallowed_methods, reason = "this is the door")]
     pub fn now_us(&self) -> u64 {
+        self.bend.show(self.true_us())
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the door")]
+    fn true_us(&self) -> u64 {
         Instant::now().duration_since(self.started).as_micros() as u64
     }
 
@@ -73,5 +106,22 @@ impl Clock {
     /// Waits for `duration` of this node's time.
     pub async fn sleep(&self, duration: Duration) {
         self.timer(duration).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bent_clock_goes_by_its_pace_and_never_jumps() {
+        let bend = Bend::default();
+        assert_eq!(bend.show(5_000), 5_000);
+        bend.pace(5_000, 1_000_000);
+        assert_eq!(bend.show(7_000), 6_000, "its seconds take two");
+        bend.pace(7_000, -500_000);
+        assert_eq!(bend.show(8_000), 8_000, "its seconds take half of one");
+        bend.pace(8_000, 0);
+        assert_eq!(bend.show(9_000), 9_000);
     }
 }

@@ -158,7 +158,7 @@ impl Replica {
     }
 
     fn tick(&mut self) {
-        self.raft.tick();
+        self.raft.tick(self.clock.now_us());
         self.tick_resignation();
         self.send_snapshots();
         self.pending.sweep();
@@ -260,7 +260,8 @@ impl Replica {
     fn step(&mut self, message: Message) {
         self.link.observe(Event::Received { message: &message });
         let from = message.from;
-        self.raft.step(message);
+        // Read now, not when the loop woke: what the core promises or relies on begins here.
+        self.raft.step(message, self.clock.now_us());
         if self.raft.leader() == Some(from) {
             self.board.heard(self.clock.now_us());
         }
@@ -282,7 +283,7 @@ impl Replica {
         if self.raft.leader() != Some(self.link.node) {
             self.transfers.clear();
         }
-        let ready = self.raft.ready(room);
+        let ready = self.raft.ready(room, self.clock.now_us());
         self.observe_progress();
         self.carry_out(ready);
         self.publish();

@@ -85,7 +85,12 @@ impl ReplicaParts<'_> {
             forwards: Forwards::new(incarnation, restored.hard_state.term),
             transfers: Transfers::new(incarnation),
             durable: applier_task.machine.applied(),
-            raft: Raft::new(self.raft_config(), restored, rng.fork("raft")),
+            raft: Raft::new(
+                self.raft_config(),
+                restored,
+                rng.fork("raft"),
+                self.world.clock.now_us(),
+            ),
             link: self.link,
             clock: self.world.clock.clone(),
             limits: limits.clone(),
@@ -165,6 +170,8 @@ impl ReplicaParts<'_> {
             inflight_bytes_max: limits.inflight_bytes_max,
             priority: limits.priority,
             uncommitted_bytes_max: limits.uncommitted_bytes_max,
+            promise_us: limits.promise_us(),
+            lease_drift_ppm: limits.lease_reads.then_some(limits.clock_drift_ppm_max),
         }
     }
 

@@ -60,6 +60,10 @@ pub struct RaftStatus {
     pub last: LogPosition,
     /// The first entry that is still in the log.
     pub first: Index,
+    /// Its disk has lost entries, and it neither votes nor stands until it has them again.
+    pub recovering: bool,
+    /// Groups of reads that this process has answered as a leader without a round, by a lease.
+    pub lease_reads: u64,
 }
 
 /// How old what a node reads without asking anybody may be.
@@ -119,6 +123,8 @@ impl RaftStatus {
             applied,
             last,
             first,
+            recovering,
+            lease_reads,
             ..
         } = raft.brief();
         RaftStatus {
@@ -129,6 +135,8 @@ impl RaftStatus {
             applied,
             last,
             first,
+            recovering,
+            lease_reads,
         }
     }
 }

@@ -30,6 +30,13 @@ pub struct Config {
     /// waits half an election timeout longer before it stands, and a leader that hands over prefers
     /// others. It is a wish, not a rule: when nobody else can lead, it will.
     pub priority: u8,
+    /// A replica that has heard its leader helps nobody to replace it for so many microseconds of its
+    /// own clock, and says so; 0 if it promises nothing beyond what `election_ticks` make it do. Less
+    /// than `election_ticks` take, or nobody is elected at the first attempt.
+    pub promise_us: u64,
+    /// A leader serves reads without a round while a quorum is bound by its promise; by so many
+    /// millionths, at most, any clock is too fast or too slow. None: every read takes its round.
+    pub lease_drift_ppm: Option<u32>,
 }
 
 /// The highest priority, and so the bound of how much longer a replica of a lower one waits.
@@ -54,6 +61,8 @@ impl Config {
         );
         assert!(self.inflight_max >= 1, "no append may ever be under way");
         assert!(self.priority <= PRIORITY_MAX, "more willing than can be");
+        let drift = self.lease_drift_ppm.unwrap_or_default();
+        assert!(drift < 1_000_000, "a clock that stands tells no time");
     }
 }
 

@@ -5,10 +5,13 @@ use super::{Body, Raft};
 use crate::types::{LogPosition, NodeId, Term};
 
 impl Raft {
-    /// Whether this replica leads or heard its leader within the shortest election timeout. It then
-    /// helps nobody to replace that leader (thesis §4.2.3): a replica that cannot hear the leader
-    /// is no reason for a cluster that can to lose it.
+    /// Whether this replica leads or heard its leader within the shortest election timeout, or has
+    /// promised to wait. It then helps nobody to replace that leader (thesis §4.2.3): a replica that
+    /// cannot hear the leader is no reason for a cluster that can to lose it.
     pub(super) fn is_content(&self) -> bool {
+        if self.shared.is_bound() {
+            return true;
+        }
         match &self.role {
             Role::Leader(_) => true,
             Role::Follower(role) => {

@@ -136,12 +136,14 @@ impl Follower {
         shared.commit_to(known);
         let last = shared.disk.durable();
         let priority = shared.config.priority;
+        let promise_us = shared.promise();
         shared.send(
             from,
             Body::HeartbeatReply {
                 round,
                 last,
                 priority,
+                promise_us,
             },
         );
         if let Some(id) = shared.recovering {

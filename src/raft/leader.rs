@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::lease::Lease;
 use super::log::weight;
 use super::progress::Progress;
 use super::reads::{Read, Reads};
@@ -32,6 +33,8 @@ pub(super) struct Leader {
     /// Ticks since the last periodic round.
     quiet: u32,
     reads: Reads,
+    /// When heartbeats were sent, and whether answers to them bind anybody.
+    pub lease: Lease,
 }
 
 impl Leader {
@@ -53,6 +56,7 @@ impl Leader {
             round: 0,
             quiet: 0,
             reads: Reads::default(),
+            lease: Lease::default(),
         };
         leader.append(shared, Payload::Noop);
         leader
@@ -121,6 +125,7 @@ impl Leader {
     fn begin_round(&mut self, shared: &mut Shared) {
         self.round += 1;
         let round = self.round;
+        self.lease.begin(round, shared.now_us);
         if self.knows_commit(shared) {
             self.reads.begin(round, shared.commit);
         }
@@ -153,9 +158,14 @@ impl Leader {
                 round,
                 last,
                 priority,
+                promise_us,
             } if round <= self.round => {
                 peer.answered(round, last);
                 peer.wishes(priority);
+                if let Some(drift_ppm) = shared.config.lease_drift_ppm {
+                    let until_us = self.lease.bound_until(round, promise_us, drift_ppm);
+                    peer.bind(until_us.unwrap_or_default());
+                }
                 self.confirm_reads(shared);
             }
             Body::Recover { id, last } => {
@@ -185,6 +195,36 @@ impl Leader {
         shared.commit >= self.term_start
     }
 
+    /// Whether a quorum surely votes for nobody else at this moment (thesis §6.4.1). This replica
+    /// itself does not as long as it leads.
+    fn holds_lease(&self, shared: &Shared) -> bool {
+        if shared.config.lease_drift_ppm.is_none() || self.lease.is_released() {
+            return false;
+        }
+        let (own, peers) = (shared.id(), &self.peers);
+        let bound = |id| {
+            id == own
+                || peers
+                    .get(&id)
+                    .is_some_and(|p| p.bound_until_us() > shared.now_us)
+        };
+        shared.membership().agree(bound)
+    }
+
+    /// Answers all reads that wait by the lease, or begins a round for them.
+    fn serve_reads(&mut self, shared: &mut Shared) {
+        if self.reads.is_empty() || !self.knows_commit(shared) {
+            return;
+        }
+        if self.holds_lease(shared) {
+            let reads = self.reads.take_all();
+            shared.lease_reads += reads.len() as u64;
+            answer(shared, shared.commit, reads);
+        } else if self.reads.want_round() {
+            self.begin_round(shared);
+        }
+    }
+
     fn confirm_reads(&mut self, shared: &mut Shared) {
         let (own, round) = (shared.id(), self.round);
         let peers = &self.peers;
@@ -194,13 +234,7 @@ impl Leader {
         };
         let reached = shared.membership().reached(confirmed);
         let (index, reads) = self.reads.confirm(reached);
-        for Read { at, id } in reads {
-            if at == own {
-                shared.out.reads.push((id, index));
-            } else {
-                shared.send(at, Body::ReadIndexReply { id, index });
-            }
-        }
+        answer(shared, index, reads);
     }
 
     /// Commits what a quorum holds durably, itself counted like any other, if it is of this term:
@@ -222,9 +256,7 @@ impl Leader {
 
     /// Sends every peer what it may be sent. What was proposed since the last time travels together.
     pub fn replicate(&mut self, shared: &mut Shared) {
-        if self.reads.want_round() && self.knows_commit(shared) {
-            self.begin_round(shared);
-        }
+        self.serve_reads(shared);
         for (id, peer) in &mut self.peers {
             send_due(shared, *id, peer);
             tell_commit(shared, *id, peer);
@@ -248,5 +280,16 @@ impl Leader {
     /// How far each peer has come.
     pub fn progress(&self) -> BTreeMap<NodeId, PeerStatus> {
         self.peers.iter().map(|(id, p)| (*id, p.status())).collect()
+    }
+}
+
+/// Lets reads be served once `index` is applied, wherever they began.
+fn answer(shared: &mut Shared, index: Index, reads: Vec<Read>) {
+    for Read { at, id } in reads {
+        if at == shared.id() {
+            shared.out.reads.push((id, index));
+        } else {
+            shared.send(at, Body::ReadIndexReply { id, index });
+        }
     }
 }

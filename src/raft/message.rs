@@ -139,6 +139,10 @@ pub enum Body {
         last: Index,
         /// The follower's priority, for the choice of a successor.
         priority: u8,
+        /// For so many microseconds of its clock since the heartbeat arrived, or longer, the follower
+        /// helps nobody else to lead, unless this leader wishes it (thesis §6.4.1); 0 if it does not
+        /// promise that.
+        promise_us: u64,
     },
     /// "Stand for election now": the leader hands over (thesis §3.10).
     TimeoutNow,

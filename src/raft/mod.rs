@@ -184,6 +184,7 @@ mod config;
 mod election;
 mod follower;
 mod leader;
+mod lease;
 mod log;
 mod membership;
 mod message;

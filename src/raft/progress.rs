@@ -34,6 +34,8 @@ pub(super) struct Progress {
     told: Index,
     /// The last heartbeat round that it answered.
     round: u64,
+    /// Until then, on the leader's clock, it surely votes for nobody else; 0 if it may at any time.
+    bound_until_us: u64,
     /// What was unanswered at the last periodic heartbeat.
     unanswered_then: Option<Index>,
     /// It was unanswered at the heartbeat before, too.
@@ -89,6 +91,7 @@ impl Progress {
             next,
             told: 0,
             round: 0,
+            bound_until_us: 0,
             unanswered_then: None,
             overdue: false,
             active: true,
@@ -110,6 +113,16 @@ impl Progress {
     /// The last heartbeat round that it answered.
     pub fn round(&self) -> u64 {
         self.round
+    }
+
+    /// Until when, on the leader's clock, the peer surely votes for nobody else.
+    pub fn bound_until_us(&self) -> u64 {
+        self.bound_until_us
+    }
+
+    /// The peer has promised not to vote for anybody else, at least until then.
+    pub fn bind(&mut self, until_us: u64) {
+        self.bound_until_us = self.bound_until_us.max(until_us);
     }
 
     /// The peer was heard.

@@ -45,6 +45,16 @@ impl Reads {
         has_room
     }
 
+    /// Whether no read waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.round.is_none()
+    }
+
+    /// Takes all reads that wait: they may be served as of this moment.
+    pub fn take_all(&mut self) -> Vec<Read> {
+        std::mem::take(self).into_all().collect()
+    }
+
     /// Whether reads wait for a round and none is under way.
     pub fn want_round(&self) -> bool {
         self.round.is_none() && !self.waiting.is_empty()

@@ -23,24 +23,27 @@ pub struct Raft {
 
 impl Raft {
     /// A replica as its disk left it; it follows nobody yet. `rng` must differ from one start of a
-    /// node to the next: the numbers of its questions are drawn from it. Panics if `config` or
-    /// `restored` contradict themselves.
-    pub fn new(config: Config, restored: Restored, rng: Rng) -> Raft {
-        let shared = Shared::new(config, restored, rng);
+    /// node to the next: the numbers of its questions are drawn from it. `now_us` is its clock, in
+    /// microseconds since any moment, and with it all later times. Panics if `config` or `restored`
+    /// contradict themselves.
+    pub fn new(config: Config, restored: Restored, rng: Rng, now_us: u64) -> Raft {
+        let shared = Shared::new(config, restored, rng, now_us);
         let role = Role::Follower(Follower::new(None, shared.commit));
         Raft { shared, role }
     }
 
-    /// A step of time.
-    pub fn tick(&mut self) {
+    /// A step of time, after which this replica's clock shows `now_us`.
+    pub fn tick(&mut self, now_us: u64) {
         let shared = &mut self.shared;
+        shared.tell_time(now_us);
         let turn = match &mut self.role {
             Role::Leader(leader) => leader.tick(shared),
             // While its own vote is on the way to the disk nobody has had a chance to answer.
             Role::Candidate(candidate) if !candidate.has_asked() => Turn::Stay,
             _ => {
                 shared.elapsed += 1;
-                if shared.elapsed >= shared.timeout && shared.may_stand() {
+                let is_free = shared.may_stand() && !shared.is_bound();
+                if shared.elapsed >= shared.timeout && is_free {
                     Turn::AskAround
                 } else {
                     Turn::Stay
@@ -51,9 +54,12 @@ impl Raft {
     }
 
     /// Asks now, without waiting for a timeout, whether an election would be won, and stands if so.
-    /// Nothing happens on a leader, nor on a replica that has no part in elections.
-    pub fn campaign(&mut self) {
-        if !matches!(self.role, Role::Leader(_)) && self.shared.may_stand() {
+    /// Nothing happens on a leader, nor on a replica that has no part in elections or has promised to
+    /// leave its leader alone.
+    pub fn campaign(&mut self, now_us: u64) {
+        self.shared.tell_time(now_us);
+        let is_free = self.shared.may_stand() && !self.shared.is_bound();
+        if !matches!(self.role, Role::Leader(_)) && is_free {
             self.turn(Turn::AskAround);
         }
     }
@@ -114,8 +120,10 @@ impl Raft {
         }
     }
 
-    /// Takes the work that has accumulated, as far as there is room for it.
-    pub fn ready(&mut self, room: Room) -> Ready {
+    /// Takes the work that has accumulated, as far as there is room for it. `now_us` is this replica's
+    /// clock, read after everything that was handed in: reads may be answered as of that moment.
+    pub fn ready(&mut self, room: Room, now_us: u64) -> Ready {
+        self.shared.tell_time(now_us);
         match &mut self.role {
             Role::Leader(leader) => leader.replicate(&mut self.shared),
             Role::Follower(follower) => follower.ask_for_reads(&mut self.shared),
@@ -250,6 +258,7 @@ impl Raft {
             durable: shared.disk.durable(),
             last: shared.log.last(),
             recovering: shared.recovering.is_some(),
+            lease_reads: shared.lease_reads,
             first: shared.log.base().index + 1,
             progress: BTreeMap::new(),
         }

@@ -31,6 +31,12 @@ pub(super) struct Shared {
     pub recovering: Option<u64>,
     /// Ticks since the role began, or since a leader was heard or a vote was granted.
     pub elapsed: u32,
+    /// This replica's clock, in microseconds, when it was last told.
+    pub now_us: u64,
+    /// Until then, on that clock, it helps nobody to replace a leader that it has heard.
+    pub bound_until_us: u64,
+    /// Reads that were served by a lease.
+    pub lease_reads: u64,
     /// The number of ticks after which a replica without a leader stands for election.
     pub timeout: u32,
     /// What has accumulated for the next `ready`.
@@ -39,7 +45,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// The state of a replica that has just started.
-    pub fn new(config: Config, restored: Restored, mut rng: Rng) -> Self {
+    pub fn new(config: Config, restored: Restored, mut rng: Rng, now_us: u64) -> Self {
         config.assert_sound();
         let Restored {
             hard_state,
@@ -63,6 +69,9 @@ impl Shared {
             applied,
             recovering: damaged.then(|| rng.next_u64()),
             elapsed: 0,
+            now_us,
+            bound_until_us: 0,
+            lease_reads: 0,
             timeout: 0,
             out: Ready::default(),
             config,
@@ -72,7 +81,34 @@ impl Shared {
         // A snapshot of a later term may have become durable before that term did.
         shared.enter_term(hard_state.term.max(shared.log.last().term));
         shared.restart_timer();
+        if hard_state.term > 0 {
+            // It may have promised something just before it was stopped.
+            shared.bound_until_us = now_us.saturating_add(shared.config.promise_us);
+        }
         shared
+    }
+
+    /// The clock was read. It never goes back: if it seems to, the later time counts.
+    pub fn tell_time(&mut self, now_us: u64) {
+        self.now_us = self.now_us.max(now_us);
+    }
+
+    /// Promises to help nobody to replace the leader for a while, and answers for how many
+    /// microseconds. Not before the term is on disk: a replica that has never been in any term, as
+    /// far as it knows, would not keep the promise after a crash.
+    pub fn promise(&mut self) -> u64 {
+        if !self.may_promise() {
+            return 0;
+        }
+        let promise_us = self.config.promise_us;
+        let until_us = self.now_us.saturating_add(promise_us);
+        self.bound_until_us = self.bound_until_us.max(until_us);
+        promise_us
+    }
+
+    /// Whether such a promise is still to be kept.
+    pub fn is_bound(&self) -> bool {
+        self.now_us < self.bound_until_us
     }
 
     /// This replica's id.

@@ -30,6 +30,8 @@ pub struct Status {
     pub last: LogPosition,
     /// Its disk has lost entries, and it neither votes nor stands until it has them again.
     pub recovering: bool,
+    /// So many reads this process has answered as a leader without a round, by a lease.
+    pub lease_reads: u64,
     /// The first entry that its log still holds, or would hold.
     pub first: Index,
     /// Of a leader: how far each peer has come. Empty otherwise.

@@ -14,8 +14,10 @@ use crate::types::{LogPosition, NodeId, Term};
 const TERM_MAX: Term = 1 << 62;
 
 impl Raft {
-    /// Takes a message.
-    pub fn step(&mut self, message: Message) {
+    /// Takes a message. `now_us` is this replica's clock, in microseconds, read after the message
+    /// arrived.
+    pub fn step(&mut self, message: Message, now_us: u64) {
+        self.shared.tell_time(now_us);
         if !self.is_plausible(&message) {
             return;
         }
@@ -110,6 +112,7 @@ impl Raft {
                 round: *round,
                 last,
                 priority: self.shared.config.priority,
+                promise_us: 0,
             },
             Body::Append { prev, .. } => Body::AppendRejected {
                 prev: prev.index,

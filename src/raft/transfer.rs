@@ -76,6 +76,7 @@ impl Leader {
         let ready = peer.is_some_and(|peer| peer.matched() == shared.log.last().index);
         if ready && !transfer.called {
             transfer.called = true;
+            self.lease.release();
             shared.send(transfer.to, Body::TimeoutNow);
         }
     }

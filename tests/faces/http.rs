@@ -249,6 +249,8 @@ async fn probes_and_metrics_tell_how_the_node_is() {
         "kv_level_size_bytes{level=\"0\"} 0",
         "sisyphus_revision 2",
         "sisyphus_applied_lag_entries 0",
+        "sisyphus_raft_lease_reads_total 0",
+        "sisyphus_log_recovering 0",
         "sisyphus_node_failed 0",
         "sisyphus_requests_total{face=\"http\",operation=\"put\",result=\"ok\"} 1",
         "http_requests_total{method=\"GET\",path=\"/v1/kv/{*key}\",status=\"404\"} 1",

@@ -127,6 +127,7 @@ mod tests {
                 round: 1,
                 last: 2,
                 priority: 0,
+                promise_us: 0,
             },
         );
         let newer = message(1, 2, 2, Body::AppendAccepted { matched: 1 });

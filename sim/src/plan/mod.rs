@@ -111,6 +111,13 @@ impl Plan {
             swaps,
             ..
         } = plan.workload;
+        let (limits, drift_ppm) = (&plan.limits, plan.drift_ppm_max());
+        if limits.lease_reads && drift_ppm > u64::from(limits.clock_drift_ppm_max) {
+            return Err(format!(
+                "`limits.lease_reads` trusts clocks to {} ppm, and there is one that is off by {drift_ppm}",
+                limits.clock_drift_ppm_max
+            ));
+        }
         if clients > CLIENTS_MAX {
             return Err(format!(
                 "`clients` is {clients}: it must be at most {CLIENTS_MAX}"
@@ -120,6 +127,19 @@ impl Plan {
             return Err("the workload needs a key and an operation of some weight".to_owned());
         }
         Ok(plan)
+    }
+
+    /// By how many millionths, at most, the pace of a clock is wrong, rounded up. A second that is
+    /// shorter by a half makes a clock twice as fast.
+    pub fn drift_ppm_max(&self) -> u64 {
+        let off = |fault: &Fault| match fault.what {
+            What::Clock { drift_ppm, .. } => {
+                let (wrong, second) = (drift_ppm.unsigned_abs(), 1_000_000 + drift_ppm);
+                (wrong * 1_000_000).div_ceil(second.max(1) as u64)
+            }
+            _ => 0,
+        };
+        self.faults.iter().map(off).max().unwrap_or_default()
     }
 
     /// The plan as JSON, one field a line, for eyes and for files.

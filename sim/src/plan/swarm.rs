@@ -3,7 +3,7 @@
 use sisyphus::{config::Limits, rng::Rng};
 
 use super::{
-    DiskModel, Fault, LinkModel, Plan, VERSION, Workload,
+    DiskModel, Fault, LinkModel, Plan, VERSION, What, Workload,
     faults::{Draws, victim},
 };
 use crate::draw::{Stream, draw, log_uniform};
@@ -81,7 +81,22 @@ pub(super) fn plan(seed: u64) -> Plan {
         true => spells(draws(8), &kinds, election_ms),
         false => storm(draws, &kinds),
     };
+    if part(9).chance(0.5) {
+        read_by_leases(&mut plan);
+    }
     plan
+}
+
+/// Half of the runs trust clocks. In them clocks are wrong by a tenth of what they are elsewhere, and
+/// the nodes are told by how much; the time of day may be anything.
+fn read_by_leases(plan: &mut Plan) {
+    for fault in &mut plan.faults {
+        if let What::Clock { drift_ppm, .. } = &mut fault.what {
+            *drift_ppm /= 10;
+        }
+    }
+    plan.limits.lease_reads = true;
+    plan.limits.clock_drift_ppm_max = plan.drift_ppm_max() as u32;
 }
 
 /// Faults of all kinds at any time, over and in each other.

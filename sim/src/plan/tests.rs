@@ -47,6 +47,21 @@ fn the_swarm_has_quiet_runs_and_every_kind_of_fault_and_moment() {
 }
 
 #[test]
+fn half_of_the_runs_read_by_leases_and_their_clocks_keep_to_the_bound() {
+    let plans: Vec<Plan> = (0..1_000).map(Plan::draw).collect();
+    let leases = |plan: &&Plan| plan.limits.lease_reads;
+    let leasing: Vec<&Plan> = plans.iter().filter(leases).collect();
+    assert!((400..600).contains(&leasing.len()), "{}", leasing.len());
+    for plan in &leasing {
+        let bound = u64::from(plan.limits.clock_drift_ppm_max);
+        assert!(plan.drift_ppm_max() <= bound && bound <= 112_000, "{bound}");
+        assert!(plan.limits.check().is_ok());
+    }
+    let wrong = leasing.iter().filter(|plan| plan.drift_ppm_max() > 10_000);
+    assert!(wrong.count() > 100, "clocks are wrong in some of them");
+}
+
+#[test]
 fn half_of_all_crashes_wait_for_an_event() {
     let (mut on_time, mut on_event) = (0_u32, 0_u32);
     for fault in (0..1_000).flat_map(|seed| Plan::draw(seed).faults) {
@@ -70,6 +85,24 @@ fn what_is_not_a_plan_is_refused_with_a_reason() {
     }
     .to_json();
     assert!(Plan::parse(&empty).unwrap_err().contains("`nodes` is 0"));
+    let clock = What::Clock {
+        who: Who::All,
+        offset_ms: 0,
+        drift_ppm: -500_000,
+    };
+    let mut lying = plan.clone();
+    lying.faults = vec![Fault {
+        when: When::At { ms: 1 },
+        what: clock,
+        until: Until::Healed,
+    }];
+    lying.limits.lease_reads = true;
+    assert_eq!(lying.drift_ppm_max(), 1_000_000, "twice as fast");
+    assert!(
+        Plan::parse(&lying.to_json())
+            .unwrap_err()
+            .contains("trusts clocks")
+    );
     let misspelt = plan.to_json().replace("safety_ms", "safty_ms");
     assert!(Plan::parse(&misspelt).unwrap_err().contains("safty_ms"));
 }

@@ -107,12 +107,12 @@ impl Settings {
                 ConfigError::new(
                     "--limit",
                     text,
-                    "is not NAME=NUMBER",
+                    "is not NAME=VALUE",
                     "write for example tick_ms=10",
                 )
             })?;
             let path = format!("limits.{}", name.trim());
-            paths.push((path.clone(), number(&path, value.trim())?));
+            paths.push((path.clone(), limit(&path, value.trim())?));
         }
         Ok(paths)
     }
@@ -148,6 +148,15 @@ fn number(path: &str, text: &str) -> Result<Value, ConfigError> {
             "write a whole number",
         )
     })
+}
+
+/// A limit is a number, or a switch.
+fn limit(path: &str, text: &str) -> Result<Value, ConfigError> {
+    match text {
+        "true" => Ok(Value::Boolean(true)),
+        "false" => Ok(Value::Boolean(false)),
+        _ => number(path, text),
+    }
 }
 
 /// A member as one word: `ID=PEER,GRPC,HTTP`.
@@ -217,13 +226,14 @@ mod tests {
         let settings = Settings {
             node_id_from_hostname: true,
             members: vec!["1=a:5,a:9,a:8".to_owned(), " 2 = b:5, b:9, b:8".to_owned()],
-            limits: vec!["tick_ms=7".to_owned()],
+            limits: vec!["tick_ms=7".to_owned(), "lease_reads=true".to_owned()],
             ..Settings::default()
         };
         let config = Config::load("", settings.into_paths("pod-1").unwrap()).unwrap();
         assert_eq!(config.node, NodeId(2));
         assert_eq!(config.member().http, "b:8");
         assert_eq!(config.limits.tick_ms, 7);
+        assert!(config.limits.lease_reads);
     }
 
     #[test]

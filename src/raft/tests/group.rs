@@ -44,7 +44,7 @@ impl Group {
                 true => Restored::default(),
                 false => founded(voters),
             };
-            (NodeId(id), Raft::new(config, restored, Rng::new(id)))
+            (NodeId(id), Raft::new(config, restored, Rng::new(id), 0))
         };
         Group {
             rafts: (1..=voters + joining).map(raft).collect(),
@@ -76,7 +76,7 @@ impl Group {
         config.id = NodeId(id);
         // Another process draws other numbers.
         let rng = Rng::new(id).fork(&format!("after {} messages", self.sent.len()));
-        *self.raft(id) = Raft::new(config, restored, rng);
+        *self.raft(id) = Raft::new(config, restored, rng, 0);
     }
 
     pub fn raft(&mut self, id: u64) -> &mut Raft {
@@ -101,7 +101,7 @@ impl Group {
 
     /// Makes one lead.
     pub fn elect(&mut self, id: u64) {
-        self.raft(id).campaign();
+        self.raft(id).campaign(0);
         self.settle();
         assert_eq!(self.leader(), Some(id));
     }
@@ -122,7 +122,7 @@ impl Group {
     /// Time passes for all.
     pub fn tick(&mut self, times: u32) {
         for _ in 0..times {
-            self.rafts.values_mut().for_each(Raft::tick);
+            self.rafts.values_mut().for_each(|raft| raft.tick(0));
             self.settle();
         }
     }
@@ -150,7 +150,7 @@ impl Group {
         let cut = self.cut.contains(&from) || self.cut.contains(&to);
         let heard = !cut && !(self.lose)(&message);
         if let (true, Some(raft)) = (heard, self.rafts.get_mut(&to)) {
-            raft.step(message);
+            raft.step(message, 0);
         }
     }
 }
@@ -159,7 +159,7 @@ impl Group {
 fn step(raft: &mut Raft) -> (Vec<Message>, bool) {
     let (mut said, mut healed) = (Vec::new(), false);
     loop {
-        let ready = raft.ready(ROOM);
+        let ready = raft.ready(ROOM, 0);
         said.extend(ready.send);
         if let Some(last) = ready.apply.last() {
             raft.applied(last.at.index);

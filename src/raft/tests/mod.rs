@@ -39,6 +39,8 @@ fn config() -> Config {
         inflight_max: 4,
         inflight_bytes_max: 1 << 10,
         priority: PRIORITY_MAX,
+        promise_us: 0,
+        lease_drift_ppm: None,
         uncommitted_bytes_max: 100,
     }
 }
@@ -47,7 +49,7 @@ fn config() -> Config {
 fn settle(raft: &mut Raft) -> Ready {
     let mut all = Ready::default();
     loop {
-        let ready = raft.ready(ROOM);
+        let ready = raft.ready(ROOM, 0);
         all.apply.extend(ready.apply);
         all.reads.extend(ready.reads);
         match ready.persist {
@@ -59,9 +61,9 @@ fn settle(raft: &mut Raft) -> Ready {
 
 #[test]
 fn a_replica_alone_elects_itself_commits_and_reads() {
-    let mut raft = Raft::new(config(), founded(1), Rng::new(1));
-    (0..6).for_each(|_| raft.tick());
-    let batch = raft.ready(ROOM).persist.expect("its vote");
+    let mut raft = Raft::new(config(), founded(1), Rng::new(1), 0);
+    (0..6).for_each(|_| raft.tick(0));
+    let batch = raft.ready(ROOM, 0).persist.expect("its vote");
     let vote = HardState {
         term: 1,
         vote: Some(NodeId(1)),
@@ -93,9 +95,9 @@ fn a_snapshot_may_be_durable_before_the_term_that_it_came_in() {
         base: base.clone(),
         ..Restored::default()
     };
-    let mut raft = Raft::new(config(), restored, Rng::new(1));
+    let mut raft = Raft::new(config(), restored, Rng::new(1), 0);
     assert_eq!(raft.status().term, 5);
-    let batch = raft.ready(ROOM).persist.expect("the later term");
+    let batch = raft.ready(ROOM, 0).persist.expect("the later term");
     assert_eq!(
         batch.hard_state,
         Some(HardState {
@@ -108,7 +110,7 @@ fn a_snapshot_may_be_durable_before_the_term_that_it_came_in() {
 
 #[test]
 fn a_snapshot_of_a_later_term_brings_its_term() {
-    let mut raft = Raft::new(config(), founded(3), Rng::new(1));
+    let mut raft = Raft::new(config(), founded(3), Rng::new(1), 0);
     let base = Base {
         at: LogPosition { term: 5, index: 9 },
         membership: Membership::of_voters((1..=4).map(NodeId)),
@@ -117,7 +119,7 @@ fn a_snapshot_of_a_later_term_brings_its_term() {
     let status = raft.status();
     assert_eq!((status.term, status.last), (5, base.at));
     assert_eq!(raft.membership(), &base.membership);
-    let batch = raft.ready(ROOM).persist.expect("the later term");
+    let batch = raft.ready(ROOM, 0).persist.expect("the later term");
     assert_eq!(batch.hard_state.map(|state| state.term), Some(5));
     assert_eq!(batch.reset, Some(base));
 }
@@ -141,8 +143,8 @@ fn append(term: Term, payload: Payload) -> Message {
 
 #[test]
 fn a_snapshot_tells_who_takes_part_though_the_log_reaches_it() {
-    let mut raft = Raft::new(config(), Restored::default(), Rng::new(1));
-    raft.step(append(1, Payload::Noop));
+    let mut raft = Raft::new(config(), Restored::default(), Rng::new(1), 0);
+    raft.step(append(1, Payload::Noop), 0);
     assert!(raft.membership().is_empty(), "nobody has said so");
     let base = Base {
         at: LogPosition { term: 1, index: 1 },
@@ -154,17 +156,15 @@ fn a_snapshot_tells_who_takes_part_though_the_log_reaches_it() {
 
 #[test]
 fn a_membership_is_in_force_at_once_and_forgotten_with_its_entry() {
-    let mut raft = Raft::new(config(), founded(3), Rng::new(1));
+    let mut raft = Raft::new(config(), founded(3), Rng::new(1), 0);
     let four = Membership::of_voters((1..=4).map(NodeId));
-    raft.step(append(
-        1,
-        Payload::of_membership(four.clone(), Bytes::new()),
-    ));
+    let change = Payload::of_membership(four.clone(), Bytes::new());
+    raft.step(append(1, change), 0);
     assert_eq!(raft.membership(), &four);
-    raft.step(append(2, Payload::Noop));
+    raft.step(append(2, Payload::Noop), 0);
     assert_eq!(raft.membership(), &founded(3).base.membership);
     // One that no leader proposes is not taken from the wire.
     let nobody = Payload::of_membership(Membership::default(), Bytes::new());
-    raft.step(append(3, nobody));
+    raft.step(append(3, nobody), 0);
     assert_eq!(raft.status().last.term, 2);
 }

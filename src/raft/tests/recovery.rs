@@ -76,7 +76,7 @@ fn an_answer_to_an_earlier_process_counts_for_nothing() {
     group.restart(2, 1, true);
     group.lose = |m| matches!(m.body, Body::RecoverReply { .. });
     group.tick(1);
-    group.raft(2).step(old);
+    group.raft(2).step(old, 0);
     group.tick(2);
     assert!(group.status(2).recovering);
 }
@@ -87,7 +87,7 @@ fn who_has_lost_entries_votes_for_nobody_even_unasked_before() {
         let mut group = loss(damaged);
         let candidate = group.status(3);
         let (from, to) = (NodeId(3), NodeId(2));
-        group.raft(2).step(Message {
+        let message = Message {
             from,
             to,
             term: candidate.term + 1,
@@ -95,7 +95,8 @@ fn who_has_lost_entries_votes_for_nobody_even_unasked_before() {
                 last: candidate.last,
                 called: false,
             },
-        });
+        };
+        group.raft(2).step(message, 0);
         group.settle();
         let granted = Body::VoteReply { granted: true };
         let voted = group.sent.iter().any(|m| m.to == from && m.body == granted);

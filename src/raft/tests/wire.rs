@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::super::{Aim, Body, Change, Entry, Membership, Message, Payload, Raft};
+use super::super::{Aim, Body, Change, Config, Entry, Membership, Message, Payload, Raft};
 use super::{ROOM, config, founded};
 use crate::rng::Rng;
 use crate::types::{LogPosition, NodeId};
 
 /// The term of most messages, which a replica that leads has won.
 const TERM: u64 = 4;
+
+/// What a tick is long, in microseconds.
+const TICK_US: u64 = 10_000;
 
 /// What happens to a replica.
 #[derive(Clone, Debug)]
@@ -90,8 +93,10 @@ fn body() -> impl Strategy<Value = Body> {
         1 => number().prop_map(|matched| Body::AppendAccepted { matched }),
         1 => (number(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
         1 => (number(), number()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
-        1 => (number(), number(), any::<u8>())
-            .prop_map(|(round, last, priority)| Body::HeartbeatReply { round, last, priority }),
+        1 => (number(), number(), any::<u8>(), any::<u64>())
+            .prop_map(|(round, last, priority, promise_us)| {
+                Body::HeartbeatReply { round, last, priority, promise_us }
+            }),
         1 => Just(Body::TimeoutNow),
         1 => (number(), number()).prop_map(|(id, last)| Body::Recover { id, last }),
         1 => (number(), number()).prop_map(|(id, last)| Body::RecoverReply { id, last }),
@@ -145,13 +150,17 @@ struct Victim {
     raft: Raft,
     writing: Option<u64>,
     reads: u64,
+    now_us: u64,
 }
 
 impl Victim {
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Message(message) => self.raft.step(message),
-            Event::Tick => self.raft.tick(),
+            Event::Message(message) => self.raft.step(message, self.now_us),
+            Event::Tick => {
+                self.now_us += TICK_US;
+                self.raft.tick(self.now_us);
+            }
             Event::Propose => drop(self.raft.propose(Bytes::from("x"))),
             Event::Reconfigure(changes) => {
                 self.raft.propose_membership(&changes, Bytes::new()).ok();
@@ -175,17 +184,19 @@ impl Victim {
 
     /// Wins an election, so that a leader is tried, too.
     fn win(&mut self) {
-        self.raft.campaign();
+        // What it may have promised in an earlier life is over by now.
+        self.raft.campaign(self.now_us);
         for vote in [
             Body::PreVoteReply { granted: true },
             Body::VoteReply { granted: true },
         ] {
-            self.raft.step(Message {
+            let message = Message {
                 from: NodeId(2),
                 to: NodeId(1),
                 term: TERM,
                 body: vote,
-            });
+            };
+            self.raft.step(message, self.now_us);
             self.happen(Event::Ready);
             self.happen(Event::Persisted);
         }
@@ -195,7 +206,7 @@ impl Victim {
     fn ready(&mut self) {
         let mut room = ROOM;
         room.persist = self.writing.is_none();
-        let ready = self.raft.ready(room);
+        let ready = self.raft.ready(room, self.now_us);
         if let Some(batch) = ready.persist {
             self.writing = Some(batch.ticket);
         }
@@ -218,8 +229,10 @@ proptest! {
     ) {
         let mut restored = founded(3);
         restored.hard_state.term = TERM - 1;
-        let raft = Raft::new(config(), restored, Rng::new(1));
-        let mut victim = Victim { raft, writing: None, reads: 0 };
+        let trusting = Config { lease_drift_ppm: Some(1), promise_us: 2 * TICK_US, ..config() };
+        let raft = Raft::new(trusting, restored, Rng::new(1), 0);
+        let now_us = 2 * TICK_US;
+        let mut victim = Victim { raft, writing: None, reads: 0, now_us };
         if leads {
             victim.win();
         }

@@ -42,10 +42,12 @@ pub(super) fn body_out(body: &Body) -> RaftBody {
             round,
             last,
             priority,
+            promise_us,
         } => RaftBody::HeartbeatReply(peer::HeartbeatReply {
             round,
             last,
             priority: priority.into(),
+            promise_us,
         }),
         Body::TimeoutNow => RaftBody::TimeoutNow(peer::TimeoutNow {}),
         Body::Recover { id, last } => RaftBody::Recover(peer::Recover { id, last }),
@@ -88,6 +90,7 @@ pub(super) fn body_in(term: Term, body: RaftBody) -> Result<Body> {
             round: reply.round,
             last: index_in(reply.last, "heartbeat_reply.last")?,
             priority: priority_in(reply.priority)?,
+            promise_us: reply.promise_us,
         },
         RaftBody::TimeoutNow(_) => Body::TimeoutNow,
         RaftBody::Recover(ask) => Body::Recover {

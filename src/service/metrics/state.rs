@@ -105,11 +105,21 @@ fn raft(shard: &ShardStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result
             raft.last.index,
         ),
         ("sisyphus_log_entries", "Entries in the log", entries),
+        (
+            "sisyphus_log_recovering",
+            "1 until the leader has given back what the disk lost of the log",
+            raft.recovering.into(),
+        ),
         ("sisyphus_revision", "The store's revision", shard.revision),
     ] {
         gauge(encoder, name, help, value)?;
     }
-    Ok(())
+    counter(
+        encoder,
+        "sisyphus_raft_lease_reads",
+        "Groups of reads answered by a leader's lease",
+        raft.lease_reads,
+    )
 }
 
 fn store(shard: &ShardStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! Replicas with their disks and state machines, the network, and the steps that they can take.
 
+mod clock;
 mod image;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use sisyphus::types::{Index, LogPosition, NodeId};
 
 use crate::oracle::Oracle;
 use crate::show;
+pub use clock::{Clock, TICK_US};
 use image::Image;
 
 /// A replica with its disk and its state machine.
@@ -26,6 +28,8 @@ pub struct Replica {
     /// Where the state machine stands, and where it would stand after a crash.
     pub applied: Base,
     pub flushed: Base,
+    /// What this replica takes for the time.
+    pub clock: Clock,
     config: Config,
     starts: u64,
 }
@@ -49,6 +53,8 @@ pub struct Cluster {
     pub oracle: Oracle,
     /// Which side of a partition each replica is on; none means all together.
     pub sides: BTreeMap<NodeId, u8>,
+    /// The true time in microseconds, which nobody knows.
+    pub now_us: u64,
     /// What became of reads: the index at which each may be served, or none if it was lost.
     pub reads_ended: Vec<(u64, Option<Index>)>,
     /// How each replica looked last, if what happens is to be said aloud.
@@ -85,6 +91,8 @@ impl Cluster {
                 inflight_bytes_max: 400,
                 priority: PRIORITY_MAX,
                 uncommitted_bytes_max: 2000,
+                promise_us: 0,
+                lease_drift_ppm: None,
             };
             configure(&mut config);
             Replica {
@@ -96,6 +104,7 @@ impl Cluster {
                 writing: None,
                 applied: base.clone(),
                 flushed: base,
+                clock: Clock::default(),
                 config,
                 starts: 0,
             }
@@ -109,6 +118,7 @@ impl Cluster {
             transfers: Vec::new(),
             oracle: Oracle::new(founders.clone()),
             sides: BTreeMap::new(),
+            now_us: 0,
             reads_ended: Vec::new(),
             aloud: None,
             rng: Rng::new(seed),
@@ -138,7 +148,7 @@ impl Cluster {
 
     /// Starts a process on whatever its disk holds.
     pub fn start(&mut self, id: NodeId) {
-        let rng = self.rng.clone();
+        let (rng, now_us) = (self.rng.clone(), self.time_of(id));
         let replica = self.replica(id);
         if replica.raft.is_some() {
             return;
@@ -147,7 +157,7 @@ impl Cluster {
         let rng = rng.fork(&format!("{id} start {}", replica.starts));
         let restored = replica.image.restored(&replica.flushed);
         replica.applied = replica.flushed.clone();
-        replica.raft = Some(Raft::new(replica.config.clone(), restored, rng));
+        replica.raft = Some(Raft::new(replica.config.clone(), restored, rng, now_us));
         self.oracle.started(id);
         self.observe(id);
     }
@@ -171,16 +181,23 @@ impl Cluster {
         self.say(|| format!("{id} loses {count} entries"));
     }
 
+    /// What the clock of a replica shows now.
+    pub fn time_of(&self, id: NodeId) -> u64 {
+        self.replicas[&id].clock.show(self.now_us)
+    }
+
     pub fn tick(&mut self, id: NodeId) {
+        let now_us = self.time_of(id);
         if let Some(raft) = self.raft(id) {
-            raft.tick();
+            raft.tick(now_us);
             self.observe(id);
         }
     }
 
     pub fn campaign(&mut self, id: NodeId) {
+        let now_us = self.time_of(id);
         if let Some(raft) = self.raft(id) {
-            raft.campaign();
+            raft.campaign(now_us);
             self.observe(id);
         }
     }
@@ -241,9 +258,10 @@ impl Cluster {
             return;
         }
         let to = message.to;
+        let now_us = self.time_of(to);
         self.say(|| show::message(&message));
         if let Some(raft) = self.raft(to) {
-            raft.step(message);
+            raft.step(message, now_us);
             self.observe(to);
         }
     }
@@ -304,15 +322,18 @@ impl Cluster {
     /// Takes what a replica has ready, and does what needs no time of its own. Returns whether
     /// there was anything.
     pub fn pump(&mut self, id: NodeId, apply_bytes: usize) -> bool {
+        let now_us = self.time_of(id);
         let replica = self.replica(id);
         let Some(raft) = &mut replica.raft else {
             return false;
         };
-        let persist = replica.writing.is_none();
-        let ready = raft.ready(Room {
-            persist,
+        let room = Room {
+            persist: replica.writing.is_none(),
             apply_bytes,
-        });
+        };
+        let leased = raft.brief().lease_reads;
+        let ready = raft.ready(room, now_us);
+        let leased = raft.brief().lease_reads - leased;
         if is_idle(&ready) {
             return false;
         }
@@ -342,6 +363,7 @@ impl Cluster {
                 base: base.clone().expect("cloned for this"),
             });
         }
+        self.oracle.tally.leased += leased;
         self.oracle.applied(id, &ready.apply);
         self.oracle.reads_ended(&ready.reads, &ready.reads_lost);
         let answered = ready.reads.into_iter().map(|(read, at)| (read, Some(at)));

@@ -9,6 +9,10 @@ pub struct Tally {
     pub elected: u64,
     /// Reads answered.
     pub reads: u64,
+    /// Reads answered by a lease, here or for a follower.
+    pub leased: u64,
+    /// Reads that saw less than was committed when they began: none, unless clocks lie.
+    pub stale: u64,
     /// Snapshots installed.
     pub installed: u64,
     /// Batches that overwrote entries on a disk.
@@ -28,6 +32,8 @@ impl Tally {
         self.committed += other.committed;
         self.elected += other.elected;
         self.reads += other.reads;
+        self.leased += other.leased;
+        self.stale += other.stale;
         self.installed += other.installed;
         self.overwritten += other.overwritten;
         self.changes += other.changes;
@@ -45,6 +51,7 @@ impl Tally {
             self.changes,
             self.transfers,
             self.called,
+            self.leased,
         ];
         let busy = often.iter().all(|count| *count > schedules)
             && now_and_then.iter().all(|count| 10 * count > schedules);

@@ -15,9 +15,12 @@ mod weather;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::oracle::Tally;
+use schedule::Clocks;
 
 /// How many schedules `cargo test` runs, unless this variable says otherwise.
 const SCHEDULES: u64 = 3000;
+/// How many it takes to see for sure what clocks do that keep to no bound.
+const LYING_SCHEDULES: u64 = 3000;
 const COUNT: &str = "RAFT_SCHEDULES";
 /// Names the one schedule that is to be repeated aloud.
 const REPEAT: &str = "RAFT_SCHEDULE";
@@ -41,11 +44,11 @@ impl Drop for Named<'_> {
 }
 
 /// The schedules of `seeds`, on a thread.
-fn run_all(seeds: impl Iterator<Item = u64>, failed: &AtomicBool) -> Tally {
+fn run_all(seeds: impl Iterator<Item = u64>, clocks: Clocks, failed: &AtomicBool) -> Tally {
     let mut all = Tally::default();
     for seed in seeds.take_while(|_| !failed.load(Relaxed)) {
         let _named = Named { seed, failed };
-        all.add(&schedule::run(seed, false));
+        all.add(&schedule::run(seed, clocks, false));
     }
     all
 }
@@ -75,16 +78,37 @@ fn now() -> std::time::Instant {
 #[test]
 fn replicas_survive_random_schedules() {
     if let Some(seed) = told(REPEAT) {
-        schedule::run(seed, true);
+        schedule::run(seed, Clocks::Sound, true);
         return;
     }
     let began = now();
     let count = told(COUNT).unwrap_or(SCHEDULES);
+    let (all, threads) = run_on_all_threads(count, Clocks::Sound);
+    let rate = count as f64 / began.elapsed().as_secs_f64();
+    eprintln!("{count} schedules, {rate:.0} a second by {threads} threads: {all:?}");
+    assert_eq!(all.stale, 0);
+    if count >= 1000 {
+        all.assert_busy(count);
+    }
+}
+
+/// What a lease costs, and that the schedules above could have told a wrong one: if clocks keep to no
+/// bound, reads by leases are stale. Everything else holds as ever.
+#[test]
+fn leases_trust_clocks_and_nothing_else_does() {
+    let (all, _) = run_on_all_threads(LYING_SCHEDULES, Clocks::Lying);
+    assert!(all.stale > 0, "nothing came of clocks that lie: {all:?}");
+    eprintln!("{all:?}");
+    assert!(all.leased > LYING_SCHEDULES, "{all:?}");
+}
+
+/// So many schedules, and by how many threads they were run.
+fn run_on_all_threads(count: u64, clocks: Clocks) -> (Tally, usize) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let failed = AtomicBool::new(false);
     let share = |thread: usize| {
         let (seeds, failed) = ((thread as u64..count).step_by(threads), &failed);
-        move || run_all(seeds, failed)
+        move || run_all(seeds, clocks, failed)
     };
     let mut all = Tally::default();
     std::thread::scope(|scope| {
@@ -93,9 +117,5 @@ fn replicas_survive_random_schedules() {
             all.add(&thread.join().expect("every schedule holds"));
         }
     });
-    let rate = count as f64 / began.elapsed().as_secs_f64();
-    eprintln!("{count} schedules, {rate:.0} a second by {threads} threads: {all:?}");
-    if count >= 1000 {
-        all.assert_busy(count);
-    }
+    (all, threads)
 }

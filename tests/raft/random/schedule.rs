@@ -8,7 +8,7 @@ use sisyphus::rng::Rng;
 use sisyphus::types::NodeId;
 
 use super::weather::Weather;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, TICK_US};
 use crate::oracle::Tally;
 use crate::show;
 
@@ -27,9 +27,21 @@ const NETWORK_MAX: usize = 200;
 /// How many voters a schedule has: what three cannot show, five do; one and two are edges.
 const VOTERS: [u64; 20] = [3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5, 5, 5, 5, 4, 2, 2, 1];
 
+/// What the replicas of half of the schedules believe of clocks: off by a tenth at most, in millionths.
+const DRIFT_PPM: u32 = 100_000;
+
+/// How wrong clocks are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clocks {
+    /// Within the bound that replicas count on.
+    Sound,
+    /// Up to five times too fast or twenty times too slow, and every leader uses leases.
+    Lying,
+}
+
 /// Runs the schedule of `seed`; `aloud` says on the way what happens.
-pub fn run(seed: u64, aloud: bool) -> Tally {
-    let mut run = Run::new(seed, aloud);
+pub fn run(seed: u64, clocks: Clocks, aloud: bool) -> Tally {
+    let mut run = Run::new(seed, clocks, aloud);
     (0..PHASES).for_each(|_| run.phase());
     run.peace();
     run.cluster.oracle.tally
@@ -43,10 +55,11 @@ struct Run {
     commands: u64,
     /// Whether members change in this schedule.
     changing: bool,
+    clocks: Clocks,
 }
 
 impl Run {
-    fn new(seed: u64, aloud: bool) -> Self {
+    fn new(seed: u64, clocks: Clocks, aloud: bool) -> Self {
         let mut rng = Rng::new(seed).fork("schedule");
         let voters = *rng.pick(&VOTERS);
         let (append_bytes_max, inflight_max) = (rng.below(200), rng.between(1, 4));
@@ -56,16 +69,22 @@ impl Run {
         let spare = rng.below(2) * rng.between(1, 3);
         let unwilling = rng.chance(0.2);
         let mut willing = rng.fork("priority");
+        let leases = clocks == Clocks::Lying || rng.fork("leases").chance(0.5);
         let mut cluster = Cluster::new(voters, spare, seed, |config| {
             config.append_bytes_max = append_bytes_max as usize;
             config.inflight_max = inflight_max as usize;
             config.inflight_bytes_max = inflight_bytes_max as usize;
             config.uncommitted_bytes_max = uncommitted_bytes_max as usize;
+            if leases {
+                config.lease_drift_ppm = Some(DRIFT_PPM);
+                config.promise_us = u64::from(config.election_ticks - 1) * TICK_US;
+            }
             if unwilling {
                 config.priority = willing.between(0, u64::from(PRIORITY_MAX)) as u8;
             }
         });
         cluster.aloud = aloud.then(BTreeMap::new);
+        cluster.oracle.clocks_lie = clocks == Clocks::Lying;
         cluster.ids().into_iter().for_each(|id| cluster.start(id));
         Run {
             weather: Weather::draw(&mut rng, &[]),
@@ -73,6 +92,7 @@ impl Run {
             rng,
             commands: 0,
             changing: spare > 0,
+            clocks,
         }
     }
 
@@ -86,6 +106,7 @@ impl Run {
             2 => self.crash_a_leader(),
             _ => {}
         }
+        self.set_clocks(&ids);
         for id in &ids {
             if self.rng.chance(0.02) && self.may_damage() {
                 let count = self.rng.below(5) as usize;
@@ -100,6 +121,23 @@ impl Run {
             self.round(&ids);
         }
         self.cluster.observe_all();
+    }
+
+    /// Some clocks go by another pace from now on.
+    fn set_clocks(&mut self, ids: &[NodeId]) {
+        let now_us = self.cluster.now_us;
+        let bound = i64::from(DRIFT_PPM);
+        let paces = match self.clocks {
+            Clocks::Sound => [-bound, -bound / 3, 0, bound / 2, bound],
+            Clocks::Lying => [-950_000, 0, 1_000_000, 4_000_000, 4_000_000],
+        };
+        for id in ids {
+            if self.rng.chance(0.5) {
+                let pace = *self.rng.pick(&paces);
+                let replica = self.cluster.replicas.get_mut(id);
+                replica.expect("a replica").clock.pace(now_us, pace);
+            }
+        }
     }
 
     /// Whether a disk may lose entries. One at a time, and in a group that stays as it is: if a
@@ -120,6 +158,10 @@ impl Run {
     fn cut_off_a_leader(&mut self) {
         if let Some(leader) = self.draw_leader() {
             self.cluster.sides.insert(leader, 1);
+            if self.rng.chance(0.5) {
+                // Its clients and those of its successor would notice what it does not know.
+                self.weather.serve_everybody();
+            }
             if self.rng.chance(0.5) {
                 self.weather.asleep = BTreeSet::from([leader]);
             }
@@ -145,6 +187,9 @@ impl Run {
 
     fn round(&mut self, ids: &[NodeId]) {
         for id in ids {
+            // In what happens to one replica after the other, time passes.
+            let step_us = self.weather.round_us / ids.len() as u64;
+            self.cluster.now_us += self.rng.between(0, step_us);
             if !self.weather.asleep.contains(id) {
                 self.cluster.tick(*id);
             }
@@ -276,6 +321,7 @@ impl Run {
 
     /// One round of peace: everything works, and everybody has time.
     fn round_of_peace(&mut self) {
+        self.cluster.now_us += TICK_US;
         for id in self.cluster.ids() {
             self.cluster.start(id);
             self.cluster.tick(id);
@@ -319,6 +365,10 @@ impl Run {
     fn peace(&mut self) {
         self.cluster.say(|| "peace".into());
         self.cluster.sides.clear();
+        let now_us = self.cluster.now_us;
+        for replica in self.cluster.replicas.values_mut() {
+            replica.clock.pace(now_us, 0);
+        }
         let mut proposed = false;
         for _ in 0..PEACE_ROUNDS {
             self.round_of_peace();

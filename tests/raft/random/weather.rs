@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use sisyphus::rng::Rng;
 use sisyphus::types::NodeId;
 
+use crate::cluster::TICK_US;
+
 /// Of which kinds it matters when they arrive.
 const SLOW: [&str; 9] = [
     "pre-vote-reply",
@@ -22,6 +24,9 @@ const SLOW: [&str; 9] = [
 pub struct Weather {
     /// Those whose clock stands: they lead on when others have given them up.
     pub asleep: BTreeSet<NodeId>,
+    /// The most time that a round takes, in microseconds: a tick's, or far less, as if processes were
+    /// woken too often, or more.
+    pub round_us: u64,
     /// Messages between the sides of a partition wait for its end instead of being lost.
     pub hold: bool,
     pub lose: f64,
@@ -48,9 +53,11 @@ impl Weather {
     /// What the weather of the next phase is.
     pub fn draw(rng: &mut Rng, ids: &[NodeId]) -> Self {
         let slow = rng.chance(0.3).then(|| *rng.pick(&SLOW));
+        let round_us = *rng.pick(&[TICK_US / 10, TICK_US, 2 * TICK_US, 2 * TICK_US]);
         let mut one_of = |choices: &[f64]| *rng.pick(choices);
         Weather {
             slow,
+            round_us,
             lose: one_of(&[0.0, 0.0, 0.1, 0.4]),
             lose_entries: one_of(&[0.0, 0.0, 0.0, 0.8]),
             delay: one_of(&[0.0, 0.0, 0.2, 0.7]),
@@ -65,5 +72,12 @@ impl Weather {
             hold: rng.chance(0.5),
             asleep: ids.iter().copied().filter(|_| rng.chance(0.2)).collect(),
         }
+    }
+
+    /// Nothing goes wrong but what has gone wrong already, and there is much to do.
+    pub fn serve_everybody(&mut self) {
+        (self.lose, self.lose_entries, self.delay) = (0.0, 0.0, 0.0);
+        (self.persist, self.propose, self.read) = (1.0, 0.5, 0.9);
+        self.asleep.clear();
     }
 }

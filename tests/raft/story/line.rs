@@ -24,6 +24,10 @@ pub enum Line {
         /// This one has the lowest priority.
         #[arg(key, optional)]
         unwilling: Option<u64>,
+        /// Leaders serve reads by leases; clocks are off by so many percent at most, and followers
+        /// are bound for as long as they are patient at least.
+        #[arg(key, optional)]
+        lease_drift: Option<u32>,
     },
     /// Elects a replica, without showing how.
     Elect { id: u64 },
@@ -34,6 +38,16 @@ pub enum Line {
         ids: Vec<u64>,
         #[arg(key, optional)]
         times: Option<u64>,
+    },
+    /// So many milliseconds pass; nobody is woken by that.
+    Wait { ms: u64 },
+    /// The clock of a replica is too fast or too slow by so many percent from now on.
+    Clock {
+        id: u64,
+        #[arg(key, optional)]
+        fast: Option<i64>,
+        #[arg(key, optional)]
+        slow: Option<i64>,
     },
     /// Gives a replica commands, or bytes of them.
     Propose { id: u64, data: Vec<String> },

@@ -20,7 +20,7 @@ use goldenscript::{Context, Runner};
 use sisyphus::raft::Message;
 use sisyphus::types::NodeId;
 
-use crate::cluster::{Cluster, Transfer};
+use crate::cluster::{Cluster, TICK_US, Transfer};
 use crate::show;
 use line::Line;
 
@@ -35,6 +35,8 @@ pub struct Story {
     held: BTreeSet<NodeId>,
     /// Those whose state machine takes nothing.
     full: BTreeSet<NodeId>,
+    /// What replicas count on of each other's clocks.
+    drift_percent: u32,
     /// How each replica looked last.
     shown: BTreeMap<NodeId, String>,
     out: String,
@@ -62,6 +64,16 @@ impl Runner for Story {
                         self.pump()?;
                     }
                 }
+            }
+            Line::Wait { ms } => self.cluster()?.now_us += 1_000 * ms,
+            Line::Clock { id, fast, slow } => {
+                let percent = fast.unwrap_or(0) - slow.unwrap_or(0);
+                let lies = percent.unsigned_abs() > u64::from(self.drift_percent);
+                let cluster = self.cluster()?;
+                cluster.oracle.clocks_lie |= lies;
+                let now_us = cluster.now_us;
+                let replica = cluster.replicas.get_mut(&NodeId(*id)).ok_or("no replica")?;
+                replica.clock.pace(now_us, 10_000 * percent);
             }
             Line::Propose { id, data } => self.propose(NodeId(*id), data)?,
             Line::Change { id, wishes } => self.change(NodeId(*id), wishes)?,
@@ -143,6 +155,7 @@ impl Story {
             election,
             spare,
             unwilling,
+            lease_drift,
         } = line
         else {
             unreachable!("the caller looked");
@@ -156,7 +169,12 @@ impl Story {
             }
             config.election_ticks = election.unwrap_or(config.election_ticks);
             config.uncommitted_bytes_max = uncommitted_bytes.unwrap_or(10_000);
+            if let Some(percent) = lease_drift {
+                config.lease_drift_ppm = Some(10_000 * percent);
+                config.promise_us = u64::from(config.election_ticks - 1) * TICK_US;
+            }
         });
+        self.drift_percent = lease_drift.unwrap_or_default();
         cluster.ids().into_iter().for_each(|id| cluster.start(id));
         for (id, replica) in &cluster.replicas {
             let line = show::replica(*id, replica.raft.as_ref(), &cluster.founders);

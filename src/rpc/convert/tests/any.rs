@@ -62,13 +62,14 @@ fn raft_body() -> impl Strategy<Value = Body> {
         index().prop_map(|matched| Body::AppendAccepted { matched }),
         (index(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
         (index(), any::<u64>()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
-        (any::<u64>(), index(), 0..=PRIORITY_MAX).prop_map(|(round, last, priority)| {
-            Body::HeartbeatReply {
+        (any::<u64>(), index(), 0..=PRIORITY_MAX, any::<u64>()).prop_map(
+            |(round, last, priority, promise_us)| Body::HeartbeatReply {
                 round,
                 last,
                 priority,
+                promise_us,
             }
-        }),
+        ),
         Just(Body::TimeoutNow),
         (any::<u64>(), index()).prop_map(|(id, last)| Body::Recover { id, last }),
         (any::<u64>(), index()).prop_map(|(id, last)| Body::RecoverReply { id, last }),
