@@ -65,8 +65,11 @@
 //! stands before the first damaged place and what stands behind the last one, and [`Wal::open_behind`]
 //! begins a segment behind it all, into which whoever knows what is missing writes what is to stay.
 //!
+//! What a header says is known twice, by the file's name and by the link. A damaged one costs nothing
+//! and is written again, unless the link is damaged, too, or was never written.
+//!
 //! # What is left out
-//! A segment whose header is damaged, or that is missing, is not read around. Payloads that are made
+//! A segment that is missing, or of which neither the header nor the link is whole, is not read around. Payloads that are made
 //! to look like records are only recognised as such within an intact record. An opening begins with
 //! new files: what the process before it left to be used again is removed.
 

@@ -17,6 +17,9 @@
 //!                        before; 0 if none        40  payload, then zeros to a multiple of 8
 //! ```
 //!
+//! The header's first 16 bytes, and what the checksum covers, are the same in all versions: so another
+//! version and a damaged header can be told apart.
+//!
 //! A position is a place in the whole log: the segment's sequence in the upper bits, the offset in
 //! its file in the lower 34. So the header is known, and can be on the disk, long before the segment
 //! is needed; what is not known until then stands in the link, which is written with the first
@@ -91,7 +94,7 @@ pub(super) struct Link {
 /// Why bytes are not a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoHeader {
-    /// Another version's.
+    /// Whole, and another version's.
     Version(u32),
     /// Torn or damaged.
     Bad(&'static str),
@@ -164,12 +167,13 @@ impl Header {
         if head[..8] != MAGIC {
             return Err(NoHeader::Bad("the header's magic"));
         }
+        // Before the version is looked at: a flipped bit in it is damage, not another program's work.
+        if u32_at(head, 12) != Some(checksum(&head[..12], &head[16..])) {
+            return Err(NoHeader::Bad("the header's checksum"));
+        }
         match u32_at(head, 8) {
             Some(VERSION) => {}
             other => return Err(NoHeader::Version(other.unwrap_or(0))),
-        }
-        if u32_at(head, 12) != Some(checksum(&head[..12], &head[16..])) {
-            return Err(NoHeader::Bad("the header's checksum"));
         }
         let number = |at, max| {
             let number = u64_at(head, at).filter(|number| *number <= max);
@@ -179,6 +183,14 @@ impl Header {
             sequence: SegmentId(number(16, SEQUENCE_MAX)?),
             epoch: number(24, EPOCH_MAX)?,
         })
+    }
+
+    /// What the damaged header of the segment `sequence` said, by the link behind it: the link's
+    /// position shows that it belongs to this very segment, and so does its epoch then.
+    pub(super) fn of_link(sequence: SegmentId, segment: &Bytes) -> Option<Header> {
+        let epoch = u64_at(segment, HEADER_BYTES + 8).filter(|epoch| *epoch <= EPOCH_MAX)?;
+        let header = Header { sequence, epoch };
+        header.link(segment).is_ok().then_some(header)
     }
 
     /// Reads the link behind this header.

@@ -47,6 +47,8 @@ pub(super) struct Segment {
     /// or missing in the last segment.
     pub link: Result<Link, &'static str>,
     pub bytes: Bytes,
+    /// The header in the file is damaged; what it said is known by the link.
+    pub lacks_header: bool,
 }
 
 /// The names in a log's directory.
@@ -84,6 +86,7 @@ pub(super) async fn recover(
         ends,
         durable,
     } = scan(&segments)?;
+    heal_headers(&segments).await?;
     make_durable(&segments, &ends, durable).await?;
     // A segment whose name is not durable yet must not go when the next one's stays.
     disk.sync_dir(dir).await?;
@@ -133,6 +136,19 @@ fn scan(segments: &[Segment]) -> Result<Scanned, WalError> {
         ends,
         durable,
     })
+}
+
+/// Writes damaged headers again.
+async fn heal_headers(segments: &[Segment]) -> DiskResult<()> {
+    for segment in segments.iter().filter(|segment| segment.lacks_header) {
+        tracing::warn!(
+            "the header of {} was damaged; it is written again",
+            segment.path
+        );
+        segment.file.write_at(0, &segment.header.encode()).await?;
+        segment.file.sync().await?;
+    }
+    Ok(())
 }
 
 /// Makes durable what may have been written by a process that did not come to its sync, or whose
@@ -189,24 +205,30 @@ fn check_complete(dir: &str, first: SegmentId, segments: &[SegmentId]) -> Result
     Ok(())
 }
 
-/// Reads one segment. It got its name when its header was durable, so it has one.
+/// Reads one segment. It got its name when its header was durable, so it has one. What a damaged one
+/// said is told again by the file's name and its link, if it has one.
 pub(super) async fn load(disk: &dyn Disk, dir: &str, id: SegmentId) -> Result<Segment, WalError> {
     let path = format!("{dir}/{id}");
     let file = disk.open(&path).await?;
     let length = file.length().await?;
     let bytes = file.read_at(0, length as usize).await?;
-    match Header::decode(&bytes) {
-        Ok(header) if header.sequence == id => Ok(Segment {
-            path,
-            file,
-            header,
-            link: header.link(&bytes),
-            bytes,
-        }),
-        Ok(_) => Err(corrupt(&path, 16, "the sequence is not that of the name")),
-        Err(NoHeader::Version(found)) => Err(WalError::Version { file: path, found }),
-        Err(NoHeader::Bad(what)) => Err(corrupt(&path, 0, what)),
-    }
+    let decoded = Header::decode(&bytes);
+    let header = match decoded {
+        Ok(header) if header.sequence == id => header,
+        Ok(_) => return Err(corrupt(&path, 16, "the sequence is not that of the name")),
+        Err(NoHeader::Version(found)) => return Err(WalError::Version { file: path, found }),
+        Err(NoHeader::Bad(what)) => {
+            Header::of_link(id, &bytes).ok_or_else(|| corrupt(&path, 0, what))?
+        }
+    };
+    Ok(Segment {
+        path,
+        file,
+        header,
+        link: header.link(&bytes),
+        bytes,
+        lacks_header: decoded.is_err(),
+    })
 }
 
 /// Openings are counted upwards.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use sisyphus::{
     config::Limits,
     env::{Disk, MemDisk},
-    raft::Status,
     types::NodeId,
 };
 
@@ -24,13 +23,13 @@ async fn damage(disk: &MemDisk, text: &str) {
     panic!("no record of {text}");
 }
 
-fn raft(cluster: &Cluster, id: NodeId) -> Status {
-    cluster.gateways[&id].status().shards[0].raft.clone()
+fn recovers(cluster: &Cluster, id: NodeId) -> bool {
+    cluster.gateways[&id].status().shards[0].raft.recovering
 }
 
 async fn healed(cluster: &Cluster, id: NodeId) {
     let healed = async {
-        while raft(cluster, id).recovering {
+        while recovers(cluster, id) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -62,11 +61,11 @@ async fn a_log_damaged_in_its_middle_is_healed_and_nothing_is_lost() {
     let (victim, witness) = (NodeId(1), NodeId(2));
     damage(&cluster.disks[&victim], "of key-040").await;
     cluster.start(victim).await;
-    assert!(raft(&cluster, victim).recovering);
+    assert!(recovers(&cluster, victim));
     // The mark survives another crash.
     cluster.power_loss(victim);
     cluster.start(victim).await;
-    assert!(raft(&cluster, victim).recovering);
+    assert!(recovers(&cluster, victim));
     cluster.start(witness).await;
     cluster.start(NodeId(3)).await;
     healed(&cluster, victim).await;
@@ -74,7 +73,7 @@ async fn a_log_damaged_in_its_middle_is_healed_and_nothing_is_lost() {
     cluster.power_loss(NodeId(3));
     cluster.power_loss(victim);
     cluster.start(victim).await;
-    assert!(!raft(&cluster, victim).recovering);
+    assert!(!recovers(&cluster, victim));
     for key in &keys {
         let found = value(&cluster.gateways[&victim], key).await;
         assert_eq!(found, Some(format!("of {key}")));

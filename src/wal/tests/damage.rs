@@ -67,10 +67,11 @@ fn a_flip_before_the_last_batch_is_corruption() {
                     }) => {
                         assert!(at == file && start as usize <= offset, "{at} {start}");
                     }
-                    Err(WalError::Version { file: at, .. }) => {
-                        assert!(at == file && (8..12).contains(&offset), "{at} {offset}");
-                    }
                     Err(other) => panic!("{other}"),
+                    Ok((_, found)) if offset < HEADER_BYTES => {
+                        assert_eq!(found, all, "{offset} is said by the link, too");
+                        assert_eq!(disk.contents(&file), pristine.contents(&file), "{offset}");
+                    }
                     Ok((_, found)) if offset >= ends[segment as usize * 3 - 1].1 => {
                         assert_eq!(found, all, "{offset} is behind the end");
                     }
@@ -310,6 +311,39 @@ fn a_segment_without_a_header_is_damaged() {
             put(&disk, &path(segment), b"").await;
             assert!(matches!(open(&disk).await, Err(WalError::Corrupt { .. })));
         }
+    });
+}
+
+#[test]
+fn a_header_and_its_link_cannot_both_be_done_without() {
+    block_on(async {
+        for segment in [1, 2] {
+            let (disk, _) = small_log().await;
+            disk.flip_bit(&path(segment), 9);
+            disk.flip_bit(&path(segment), HEADER_BYTES + 3);
+            match open(&disk).await.err() {
+                Some(WalError::Corrupt { file, offset, what }) => {
+                    assert_eq!((file, offset), (path(segment), 0));
+                    assert!(what.contains("checksum"), "{what}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn another_version_is_named_only_if_its_header_is_whole() {
+    block_on(async {
+        let (disk, _) = small_log().await;
+        let mut bytes = disk.contents(&path(1));
+        bytes[8] = 9;
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..32]);
+        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+        disk.remove(&path(1)).await.unwrap();
+        put(&disk, &path(1), &bytes).await;
+        let error = open(&disk).await.err().unwrap().to_string();
+        assert!(error.contains("version 9"), "{error}");
     });
 }
 

@@ -131,8 +131,8 @@ fn whichever_byte_changes_term_and_vote_stay_or_the_start_is_refused() {
                 }
             }
         }
-        // Headers, of 32 bytes, cannot be done without; whatever else was promised can.
-        assert_eq!(tally.refused, 32 * files.len(), "{tally:?}");
+        // One damaged place can always be done without.
+        assert_eq!(tally.refused, 0, "{tally:?}");
         assert!(tally.damaged > 1000, "{tally:?}");
     });
 }
