@@ -270,3 +270,30 @@ fn a_missing_segment_is_refused_with_the_remedy() {
         );
     });
 }
+
+#[test]
+fn a_vote_that_was_the_last_thing_written_survives_any_byte() {
+    block_on(async {
+        let pristine = MemDisk::new();
+        let (mut store, _) = open(&pristine).await;
+        for batch in [entries(1, 1..=1), vote(5, 2)] {
+            store.append(SHARD, &batch);
+            store.commit().await.unwrap();
+        }
+        let file = format!("raft/{}", pristine.list("raft").await.unwrap()[0]);
+        let mut tried = 0;
+        for offset in 32..pristine.contents(&file).len() {
+            let disk = pristine.restart();
+            disk.flip_bit(&file, offset);
+            if let Ok((_, found)) = try_open(&disk).await {
+                assert_eq!(
+                    Some(found[&SHARD].hard_state),
+                    vote(5, 2).hard_state,
+                    "{offset}"
+                );
+                tried += 1;
+            }
+        }
+        assert!(tried > 0);
+    });
+}
