@@ -19,7 +19,8 @@
 //! 5. [`trace`]: every event goes into a hash, which is the run's identity, and on demand into lines.
 //! 6. [`engine`]: besides, the storage engine alone, on a drive that fails in every way, opened again and
 //!    again.
-//! 7. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
+//! 7. [`shrink`]: from a plan that fails to the smallest one that fails in the same way.
+//! 8. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
 //!
 //! # What makes it deterministic
 //! * One thread, virtual time, madsim's scheduler; nothing in the product reaches the world but
@@ -29,12 +30,12 @@
 //! * The hash of all events is compared between two runs of a sample of seeds (`tests/seeds.rs`): DET.
 //!
 //! # What a failure leaves
-//! `target/sim/<seed>/plan.json` and `trace.jsonl`, the oracle, the last events, and the command that
-//! repeats it. A plan that found a bug moves to `sim/plans/` and is run for ever.
+//! `target/sim/<seed>/plan.json`, `min.json` (the plan, shrunk) and `trace.jsonl`, the oracle, the last
+//! events, and the command that repeats it. A plan that found a bug moves to `sim/plans/` and is run for ever.
 //!
 //! # Left out so far
 //! Faults that destroy (bit rot, lost disks, failing syncs) and the budget that goes with them; membership
-//! changes; shrinking; planted bugs in a row of their own. Peers do not speak gRPC here: their frames go
+//! changes; planted bugs in a row of their own. Peers do not speak gRPC here: their frames go
 //! over [`net`], and the streams that carry them in production are tested on real sockets.
 
 #[cfg(madsim)]
@@ -54,6 +55,8 @@ pub mod plan;
 pub mod report;
 #[cfg(madsim)]
 pub mod run;
+#[cfg(madsim)]
+pub mod shrink;
 pub mod trace;
 #[cfg(madsim)]
 pub mod world;

@@ -1,8 +1,10 @@
 //! One run: a plan, a fresh thread, a fresh runtime, a verdict.
 //!
 //! The thread is fresh because a hash map on a thread that has run a seed before iterates in another
-//! order; the runtime is the first thing on it. A panic anywhere ends the run and is its verdict, and
-//! so is a run that takes too long by the wall clock: a loop without an await stops virtual time.
+//! order; the runtime is the first thing on it. A panic anywhere ends the run and is its verdict
+//! (`PAN`), and so is a run that costs too much (`TIME`): it is measured in the processor's time of its
+//! thread, because the wall clock says more about the machine. A loop without an await stops virtual
+//! time, and never comes to its end; that one only the wall clock sees.
 
 use std::{
     cell::RefCell,
@@ -15,15 +17,25 @@ use std::{
 use madsim::{Config, runtime::Runtime};
 
 use crate::{
+    draw::{Stream, draw},
     oracle::Violation,
     plan::Plan,
-    trace::Lines,
-    world::{self, Outcome},
+    trace,
+    world::{self, Notes, Outcome},
 };
 
-/// How long a run may take by the wall clock. A good one takes a tenth of a second; the rest is for
-/// machines that do something else besides.
+/// The processor's time that a run may take. A good one takes a tenth of a second.
+const CPU_MAX: Duration = Duration::from_secs(5);
+
+/// When a run that has not come to its end is taken for one that never will, by the wall clock. Long
+/// enough for machines that do much else besides.
 const WALL_CLOCK_MAX: Duration = Duration::from_secs(60);
+
+/// Which seeds are run twice.
+const TWICE: Stream = Stream::new("twice");
+
+/// How often a plan is run again to see where two runs of it part.
+const PARTING_RUNS_MAX: usize = 4;
 
 /// Marks the threads whose panics are verdicts.
 const THREAD: &str = "seed";
@@ -36,14 +48,17 @@ thread_local! {
 /// Runs `plan`; keeps the events as lines if `lines`.
 pub fn run(plan: &Plan, lines: bool) -> Outcome {
     let plan = plan.clone();
-    let kept = lines.then(Lines::default);
-    let theirs = kept.clone();
+    let notes = Notes::new(lines);
+    let theirs = notes.clone();
     let outcome = isolated(move || on_this_thread(&plan, theirs));
-    outcome.unwrap_or_else(|what| failed("PAN", what, kept))
+    outcome.unwrap_or_else(|violation| notes.of_broken(violation))
 }
 
-/// Does the work of one run on a fresh thread. The error says how it panicked, or that it hangs.
-pub fn isolated<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+/// Does the work of one run on a fresh thread. The error says how it panicked (`PAN`), or that it
+/// hangs (`TIME`).
+pub fn isolated<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Violation> {
     listen_to_panics();
     let (report, verdict) = mpsc::sync_channel(1);
     // A run that hangs keeps its thread; the process ends with the verdict.
@@ -55,20 +70,27 @@ pub fn isolated<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
         });
     spawned.expect("a thread can be started");
     match verdict.recv_timeout(WALL_CLOCK_MAX) {
-        Ok(outcome) => outcome,
-        Err(_) => Err(format!("no verdict after {WALL_CLOCK_MAX:?}: it hangs")),
+        Ok(outcome) => outcome.map_err(|what| Violation::new("PAN", what)),
+        Err(_) => {
+            let what = format!("no verdict after {WALL_CLOCK_MAX:?}: it hangs");
+            Err(Violation::new("TIME", what))
+        }
     }
 }
 
-/// Runs `plan` twice; a second run that differs is a violation of DET.
+/// Runs `plan` twice; a second run that differs is a violation of `DET`.
 pub fn run_twice(plan: &Plan) -> Outcome {
     let (first, second) = (run(plan, false), run(plan, false));
     if first.violation.is_some() || first.hash == second.hash {
         return first;
     }
     let what = format!(
-        "the first run has hash {:016x} after {} events, the second {:016x} after {}",
-        first.hash, first.events, second.hash, second.events
+        "the first run has hash {:016x} after {} events, the second {:016x} after {}{}",
+        first.hash,
+        first.events,
+        second.hash,
+        second.events,
+        parting(plan)
     );
     Outcome {
         violation: Some(Violation::new("DET", what)),
@@ -76,12 +98,60 @@ pub fn run_twice(plan: &Plan) -> Outcome {
     }
 }
 
-fn on_this_thread(plan: &Plan, lines: Option<Lines>) -> Outcome {
+/// Runs `plan`, and a sample of all plans twice: one seed in fifty.
+pub fn run_sampled(plan: &Plan) -> Outcome {
+    match draw(plan.seed, TWICE, 0).below(50) {
+        0 => run_twice(plan),
+        _ => run(plan, false),
+    }
+}
+
+/// Runs `plan` as a failure of this oracle is run again: one of `DET` takes two runs.
+pub fn run_for(oracle: &str, plan: &Plan) -> Outcome {
+    match oracle {
+        "DET" => run_twice(plan),
+        _ => run(plan, false),
+    }
+}
+
+/// Where two runs of `plan` part, told by runs with their lines on, if they part again.
+fn parting(plan: &Plan) -> String {
+    let first = run(plan, true).lines;
+    for _ in 0..PARTING_RUNS_MAX {
+        if let Some(parting) = trace::parting(&first, &run(plan, true).lines) {
+            return format!("\n{parting}");
+        }
+    }
+    format!("; {PARTING_RUNS_MAX} further runs were all alike")
+}
+
+fn on_this_thread(plan: &Plan, notes: Notes) -> Outcome {
+    let mut outcome = simulate(plan, notes);
+    // The thread has done nothing else.
+    let cpu = cpu_time();
+    outcome.cpu_us = cpu.as_micros() as u64;
+    if cpu > CPU_MAX {
+        let what = format!("the run took {cpu:?} of the processor, {CPU_MAX:?} are allowed");
+        outcome
+            .violation
+            .get_or_insert(Violation::new("TIME", what));
+    }
+    outcome
+}
+
+fn simulate(plan: &Plan, notes: Notes) -> Outcome {
     let mut config = Config::default();
     // Between clients and servers; the links between servers are the plan's.
     config.net.send_latency = Duration::from_micros(200)..Duration::from_micros(1_500);
-    let runtime = Runtime::with_seed_and_config(plan.seed, config);
-    runtime.block_on(world::run(plan, lines))
+    let order = plan.order.unwrap_or(plan.seed);
+    let runtime = Runtime::with_seed_and_config(order, config);
+    runtime.block_on(world::run(plan, notes))
+}
+
+/// The processor's time of this thread.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Panics of runs are kept for their verdict instead of being printed.
@@ -102,18 +172,4 @@ fn listen_to_panics() {
 fn last_words() -> String {
     let words = LAST_WORDS.take();
     words.unwrap_or_else(|| "a panic without words".to_owned())
-}
-
-/// The outcome of a run that did not come to its end, with the lines up to there.
-fn failed(oracle: &'static str, what: String, lines: Option<Lines>) -> Outcome {
-    Outcome {
-        hash: 0,
-        events: 0,
-        violation: Some(Violation::new(oracle, what)),
-        operations: world::Tally::default(),
-        faults: 0,
-        simulated_ms: 0,
-        lines: lines.map_or(Vec::new(), |lines| std::mem::take(&mut lines.lock())),
-        history: Vec::new(),
-    }
 }

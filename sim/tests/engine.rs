@@ -25,9 +25,10 @@ mod simulated {
 
     /// Each seed on a thread of its own, and not for ever, as the runs of the cluster are.
     fn run(seed: u64) -> Tally {
-        isolated(move || engine::run(seed)).unwrap_or_else(|what| {
+        isolated(move || engine::run(seed)).unwrap_or_else(|violation| {
             panic!(
-                "seed {seed}: {what}\nagain: SIM_SEED={seed} cargo test -p sisyphus-sim --test engine"
+                "seed {seed}: {}\nagain: SIM_SEED={seed} cargo test -p sisyphus-sim --test engine",
+                violation.what
             )
         })
     }

@@ -70,13 +70,17 @@ impl Client {
 
     /// Asks until the plan's operations are done, or its time is over.
     pub async fn run(mut self) {
-        for operation in 1..=self.world.plan.workload.operations {
-            let pause = self.chooser.think(operation);
-            tokio::time::sleep(Duration::from_millis(pause)).await;
+        for (operation, at_ms) in self.world.plan.agenda(self.number) {
+            let pause = match at_ms {
+                Some(ms) => Duration::from_micros((ms * 1_000).saturating_sub(self.world.now_us())),
+                None => Duration::from_millis(self.chooser.think(operation)),
+            };
+            tokio::time::sleep(pause).await;
             let over = self.world.now_us() / 1_000 >= self.world.plan.safety_ms;
             if over || self.world.is_over() {
                 return;
             }
+            self.world.begin(self.number, operation);
             let call = self.chooser.call(operation);
             self.operation(operation, call).await;
         }

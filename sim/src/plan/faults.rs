@@ -2,7 +2,9 @@
 
 use sisyphus::{rng::Rng, types::NodeId};
 
-use super::{Cut, DiskModel, Fault, LinkModel, Moment, Until, What, When, Who, swarm::Kind};
+use super::{
+    Condition, Cut, DiskModel, Fault, LinkModel, Moment, Until, What, When, Who, swarm::Kind,
+};
 use crate::draw::log_uniform;
 
 /// What the faults of one kind are drawn with.
@@ -52,7 +54,7 @@ impl Draws {
     }
 
     fn strike(&mut self, kind: Kind, when: When, until: Until) -> Vec<Fault> {
-        let who = self.who(kind, matches!(when, When::Event { .. }));
+        let who = self.who(kind, !matches!(when, When::At { .. }));
         let mut kinds = vec![kind];
         if self.rng.chance(0.25) {
             kinds.push(*self.rng.pick(&COMPANIONS));
@@ -76,9 +78,25 @@ impl Draws {
             Kind::Links | Kind::Disks | Kind::Clock | Kind::Failing => false,
         };
         match on_event {
+            true if self.rng.chance(0.2) => self.state(ms),
             true => self.event(),
             false => When::At { ms },
         }
+    }
+
+    /// From this time on, in milliseconds, as soon as things stand badly.
+    fn state(&mut self, ms: u64) -> When {
+        let rng = &mut self.rng;
+        let condition = match rng.below(4) {
+            0 => Condition::Lagging {
+                entries: log_uniform(rng, 1, 50),
+            },
+            1 => Condition::Snapshot,
+            2 => Condition::TwoLeaders,
+            _ => Condition::Membership,
+        };
+        let from_ms = ms / 2;
+        When::State { condition, from_ms }
     }
 
     fn event(&mut self) -> When {
@@ -92,6 +110,7 @@ impl Draws {
             node: self.rng.chance(0.5).then(|| self.node()),
             event,
             nth: log_uniform(&mut self.rng, 1, often),
+            from_ms: 0,
         }
     }
 

@@ -5,7 +5,8 @@
 //!
 //! * [`fault`]: what may strike, and when. *When* is a time, or the n-th event of a kind on a node:
 //!   a crash at a random time hardly ever falls into the moment between a write and its sync, so
-//!   half of all crashes wait for such a moment.
+//!   half of all crashes wait for such a moment. Or it is as soon as something holds that is bad
+//!   enough already: a follower that lags, two leaders, a change of the membership under way.
 //! * [`model`]: how the disks, the links and the clients behave while nothing strikes.
 //! * [`swarm`] and [`faults`]: how a seed becomes a plan. Each kind of fault is on with p = 1/2,
 //!   because a run in which everything happens at once hides bugs that need one thing to happen often.
@@ -13,16 +14,25 @@
 //!   *spells*, with rest between: in a storm the cluster is often down, and what is down does nothing
 //!   wrong that anybody sees.
 //!
+//! * [`script`]: which operations clients do and when, if not all of the workload. A plan that was
+//!   shrunk has one; so times stay what they were, although most operations are gone.
+//! * [`file`]: plans as JSON, with errors that name the field.
+//! * [`words`] and [`difference`]: a plan for the eye, and what two of them do not have in common.
+//!
 //! A number that a plan does not spell out (the fate of the 17th frame from n1 to n2) is drawn from
 //! the plan's seed under a name of its own: see [`draw`](crate::draw).
 //!
 //! Rates are in millionths (`ppm`) and times in whole micro- or milliseconds: integers survive JSON
 //! exactly.
 
+mod difference;
 mod fault;
 mod faults;
+mod file;
 mod model;
+mod script;
 mod swarm;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -30,8 +40,11 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use sisyphus::{config::Limits, types::NodeId};
 
-pub use fault::{Cut, Fault, Moment, Until, What, When, Who};
+pub use difference::difference;
+pub use fault::{Condition, Cut, Fault, Moment, Until, What, When, Who};
 pub use model::{DiskModel, LinkModel, Workload};
+pub use script::{Script, Step};
+pub use words::{kind, show};
 
 /// The version of the format; another one is refused.
 pub const VERSION: u32 = 1;
@@ -50,6 +63,9 @@ pub struct Plan {
     pub version: u32,
     /// What everything is drawn from that is not spelled out here, task order included.
     pub seed: u64,
+    /// What the order of tasks that are ready in the same moment is drawn from; the seed if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<u64>,
     /// The number of nodes, all of them voters: n1, n2, …
     pub nodes: u64,
     /// The bounds that the servers run with.
@@ -60,6 +76,10 @@ pub struct Plan {
     pub link: LinkModel,
     /// What clients do.
     pub workload: Workload,
+    /// Which of the workload's operations are done, and when; all of them, one after the other, if it
+    /// is not said. With a script, faults strike until their time is over, though clients are done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
     /// How long faults may strike, in milliseconds; then everything is healed.
     pub safety_ms: u64,
     /// How long the healed cluster may take to serve again and to agree, in milliseconds.
@@ -88,45 +108,12 @@ impl Plan {
         swarm::plan(seed)
     }
 
-    /// Reads a plan from JSON. The error says what is wrong with it.
-    pub fn parse(json: &str) -> Result<Self, String> {
-        let plan: Plan = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        if plan.version != VERSION {
-            return Err(format!(
-                "the plan has version {}, this simulator reads version {VERSION}",
-                plan.version
-            ));
+    /// How many operations clients begin at most.
+    pub fn operations_max(&self) -> u64 {
+        match &self.script {
+            Some(script) => script.len() as u64,
+            None => self.workload.clients * self.workload.operations,
         }
-        if !(1..=NODES_MAX).contains(&plan.nodes) {
-            return Err(format!(
-                "`nodes` is {}: it must be 1 to {NODES_MAX}",
-                plan.nodes
-            ));
-        }
-        let Workload {
-            clients,
-            puts,
-            gets,
-            deletes,
-            swaps,
-            ..
-        } = plan.workload;
-        let (limits, drift_ppm) = (&plan.limits, plan.drift_ppm_max());
-        if limits.lease_reads && drift_ppm > u64::from(limits.clock_drift_ppm_max) {
-            return Err(format!(
-                "`limits.lease_reads` trusts clocks to {} ppm, and there is one that is off by {drift_ppm}",
-                limits.clock_drift_ppm_max
-            ));
-        }
-        if clients > CLIENTS_MAX {
-            return Err(format!(
-                "`clients` is {clients}: it must be at most {CLIENTS_MAX}"
-            ));
-        }
-        if puts + gets + deletes + swaps == 0 || plan.workload.keys == 0 {
-            return Err("the workload needs a key and an operation of some weight".to_owned());
-        }
-        Ok(plan)
     }
 
     /// By how many millionths, at most, the pace of a clock is wrong, rounded up. A second that is
@@ -142,9 +129,22 @@ impl Plan {
         self.faults.iter().map(off).max().unwrap_or_default()
     }
 
-    /// The plan as JSON, one field a line, for eyes and for files.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a plan is plain data") + "\n"
+    /// The numbers of the clients that do something.
+    pub fn clients(&self) -> Vec<u64> {
+        match &self.script {
+            Some(script) => script.clients().collect(),
+            None => (1..=self.workload.clients).collect(),
+        }
+    }
+
+    /// What `client` does, in order: the numbers of its operations, each with its time if that is
+    /// given, in milliseconds since the clients began.
+    pub fn agenda(&self, client: u64) -> Vec<(u64, Option<u64>)> {
+        let Some(script) = &self.script else {
+            return (1..=self.workload.operations).map(|n| (n, None)).collect();
+        };
+        let steps = script.of(client).iter();
+        steps.map(|step| (step.operation, Some(step.ms))).collect()
     }
 
     /// All nodes.

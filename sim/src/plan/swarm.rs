@@ -58,11 +58,13 @@ pub(super) fn plan(seed: u64) -> Plan {
     let mut plan = Plan {
         version: VERSION,
         seed,
+        order: None,
         nodes,
         limits: limits(&mut part(1)),
         disk: disk(&mut part(2)),
         link: link(&mut part(3)),
         workload: workload(&mut part(4), safety_ms),
+        script: None,
         safety_ms,
         liveness_ms: 5_000,
         faults: Vec::new(),

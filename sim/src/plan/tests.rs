@@ -62,35 +62,65 @@ fn half_of_the_runs_read_by_leases_and_their_clocks_keep_to_the_bound() {
 }
 
 #[test]
-fn half_of_all_crashes_wait_for_an_event() {
-    let (mut on_time, mut on_event) = (0_u32, 0_u32);
+fn half_of_all_crashes_wait_for_an_event_or_a_condition() {
+    let (mut on_time, mut on_event, mut on_condition) = (0_u32, 0_u32, 0_u32);
     for fault in (0..1_000).flat_map(|seed| Plan::draw(seed).faults) {
-        match (fault.what, fault.when) {
-            (What::Crash { .. } | What::PowerLoss { .. }, When::At { .. }) => on_time += 1,
-            (What::Crash { .. } | What::PowerLoss { .. }, When::Event { .. }) => on_event += 1,
-            _ => {}
+        if matches!(fault.what, What::Crash { .. } | What::PowerLoss { .. }) {
+            match fault.when {
+                When::At { .. } => on_time += 1,
+                When::Event { .. } => on_event += 1,
+                When::State { .. } => on_condition += 1,
+            }
         }
     }
-    assert!(on_time.abs_diff(on_event) < (on_time + on_event) / 10);
+    let (all, waits) = (on_time + on_event + on_condition, on_event + on_condition);
+    assert!(on_time.abs_diff(waits) < all / 10);
+    assert!((waits / 8..waits / 3).contains(&on_condition));
 }
 
 #[test]
-fn what_is_not_a_plan_is_refused_with_a_reason() {
+fn every_condition_is_waited_for() {
+    let faults = (0..500).flat_map(|seed| Plan::draw(seed).faults);
+    let waited: std::collections::BTreeSet<String> = faults
+        .filter_map(|fault| match fault.when {
+            When::State { condition, .. } => Some(format!("{condition:?}")),
+            _ => None,
+        })
+        .map(|text| text.split(' ').next().unwrap_or_default().to_owned())
+        .collect();
+    let names = ["Lagging", "Membership", "Snapshot", "TwoLeaders"];
+    assert_eq!(waited, names.map(str::to_owned).into());
+}
+
+#[test]
+fn what_is_not_a_plan_is_refused_with_the_name_of_the_field() {
+    let plan = (0..).map(Plan::draw).find(|plan| !plan.faults.is_empty());
+    let plan = plan.unwrap();
+    let refused = |from: &str, to: &str, reason: &str| {
+        let json = plan.to_json();
+        assert!(json.contains(from), "{from}");
+        let error = Plan::parse(&json.replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    };
+    refused("\"version\": 1", "\"version\": 2", "`version` is 2");
+    let nodes = format!("\"nodes\": {}", plan.nodes);
+    refused(&nodes, "\"nodes\": 0", "`nodes` is 0");
+    refused("safety_ms", "safty_ms", "safty_ms");
+    refused("\"until\": {", "\"until\": { \"x\": 1,", "faults[0].until");
+    refused("\"tick_ms\": ", "\"tick_ms\": -", "limits.tick_ms");
+    refused("{\n  \"version\"", "{} {\n  \"version\"", "missing field");
+    refused("]\n}\n", "]\n} x", "trailing");
+}
+
+#[test]
+fn a_plan_that_trusts_clocks_more_than_they_deserve_is_refused() {
     let plan = Plan::draw(1);
-    let newer = plan.to_json().replace("\"version\": 1", "\"version\": 2");
-    assert!(Plan::parse(&newer).unwrap_err().contains("version 2"));
-    let empty = Plan {
-        nodes: 0,
-        ..plan.clone()
-    }
-    .to_json();
-    assert!(Plan::parse(&empty).unwrap_err().contains("`nodes` is 0"));
     let clock = What::Clock {
         who: Who::All,
         offset_ms: 0,
         drift_ppm: -500_000,
     };
-    let mut lying = plan.clone();
+    let mut lying = plan;
     lying.faults = vec![Fault {
         when: When::At { ms: 1 },
         what: clock,
@@ -103,6 +133,19 @@ fn what_is_not_a_plan_is_refused_with_a_reason() {
             .unwrap_err()
             .contains("trusts clocks")
     );
-    let misspelt = plan.to_json().replace("safety_ms", "safty_ms");
-    assert!(Plan::parse(&misspelt).unwrap_err().contains("safty_ms"));
+}
+
+#[test]
+fn without_a_script_clients_do_all_of_the_workload() {
+    let mut plan = Plan::draw(1);
+    plan.workload.operations = 3;
+    assert_eq!(plan.agenda(1), [(1, None), (2, None), (3, None)]);
+    let step = Step {
+        operation: 2,
+        ms: 70,
+    };
+    plan.script = Some([(1, step)].into_iter().collect());
+    assert_eq!(plan.agenda(1), [(2, Some(70))]);
+    assert!(plan.agenda(2).is_empty());
+    assert_eq!(Plan::parse(&plan.to_json()), Ok(plan));
 }

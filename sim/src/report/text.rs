@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, io, path::PathBuf};
 
-use crate::{plan::Plan, run::run, world::Outcome};
+use crate::{plan::Plan, run::run, trace::parting, world::Outcome};
 
 /// How many of the last events tell the story.
 const STORY_LINES: usize = 25;
@@ -20,7 +20,7 @@ pub fn report(plan: &Plan, outcome: &Outcome) -> String {
             text,
             "  A second run of the plan is different: DET does not hold."
         );
-        text += &parting(&again.lines, &run(plan, true).lines);
+        text += &parting(&again.lines, &run(plan, true).lines).unwrap_or_default();
     }
     let _ = writeln!(text, "  Its last events (us, who, what):");
     for line in story(&again.lines) {
@@ -38,16 +38,6 @@ pub fn report(plan: &Plan, outcome: &Outcome) -> String {
     text
 }
 
-/// Where two runs of one plan part, if these two do.
-fn parting(one: &[String], other: &[String]) -> String {
-    let pairs = one.iter().zip(other).enumerate();
-    let mut differing = pairs.filter(|(_, (a, b))| a != b);
-    differing.next().map_or(String::new(), |(at, (a, b))| {
-        let before = &one[at.saturating_sub(1)];
-        format!("  Two runs part at event {at}, after\n    {before}\n  one:\n    {a}\n  other:\n    {b}\n")
-    })
-}
-
 /// The verdict on a failed run, in a few lines.
 pub fn summary(plan: &Plan, outcome: &Outcome) -> String {
     let Some(violation) = &outcome.violation else {
@@ -61,8 +51,8 @@ pub fn summary(plan: &Plan, outcome: &Outcome) -> String {
         text,
         "  {} nodes, {} clients, {} of {} faults struck, {} ms simulated",
         plan.nodes,
-        plan.workload.clients,
-        outcome.faults,
+        plan.clients().len(),
+        outcome.strikes.len(),
         plan.faults.len(),
         outcome.simulated_ms,
     );

@@ -8,6 +8,7 @@
 //! Each line has a `detail` with a sentence for people (`says`) and the numbers that [`report`](crate::report)
 //! draws its pictures from. Positions in a log are pairs, `[index, term]`.
 
+mod parting;
 mod tell;
 mod words;
 
@@ -19,6 +20,7 @@ use sisyphus::types::NodeId;
 
 use crate::draw::mix;
 
+pub use parting::parting;
 pub use tell::Told;
 pub use words::name_of_request;
 

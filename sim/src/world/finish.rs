@@ -156,7 +156,7 @@ impl World {
         Ok(())
     }
 
-    fn statuses(&self) -> Vec<Status> {
+    pub(super) fn statuses(&self) -> Vec<Status> {
         let nodes = self.node_ids().into_iter();
         let hosts = nodes.filter_map(|node| self.host(node));
         hosts.map(|host| host.status()).collect()

@@ -1,7 +1,5 @@
 //! Where all events meet: the journal, the oracles, and the faults that wait for a moment.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use sisyphus::{
     node::Event,
@@ -9,10 +7,11 @@ use sisyphus::{
     types::{NodeId, ShardId, Term},
 };
 
+use super::vigil::Vigil;
 use crate::{
     disk::DiskEvent,
     oracle::{Panel, Violation},
-    plan::{Moment, Plan, When},
+    plan::{Moment, Plan},
     trace::{Journal, Lines, Source, Told},
 };
 
@@ -21,27 +20,22 @@ pub(super) struct Hub {
     pub journal: Journal,
     pub panel: Panel,
     pub violation: Option<Violation>,
-    /// Faults that wait for an event: (node or any, kind, which one) and their place in the plan.
-    waiting: BTreeMap<(Option<NodeId>, Moment, u64), Vec<usize>>,
-    counts: BTreeMap<(Option<NodeId>, Moment), u64>,
+    /// When that was, in microseconds.
+    pub violated_us: Option<u64>,
+    /// Faults that wait for an event.
+    pub vigil: Vigil,
     /// Who became leader of the highest term.
     leader: Option<(Term, NodeId)>,
 }
 
 impl Hub {
     pub fn new(plan: &Plan, lines: Option<Lines>) -> Self {
-        let mut waiting: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-        for (place, fault) in plan.faults.iter().enumerate() {
-            if let When::Event { node, event, nth } = fault.when {
-                waiting.entry((node, event, nth)).or_default().push(place);
-            }
-        }
         Hub {
             journal: Journal::new(lines),
             panel: Panel::default(),
             violation: None,
-            waiting,
-            counts: BTreeMap::new(),
+            violated_us: None,
+            vigil: Vigil::new(plan),
             leader: None,
         }
     }
@@ -63,7 +57,7 @@ impl Hub {
         if let Err(violation) = self.panel.event(node, shard, event) {
             self.accuse(now_us, violation);
         }
-        moment(event).map_or(Vec::new(), |moment| self.count(node, moment))
+        moment(event).map_or(Vec::new(), |moment| self.vigil.count(now_us, node, moment))
     }
 
     /// Takes a disk's event; answers which faults strike now.
@@ -76,7 +70,7 @@ impl Hub {
             DiskEvent::DirSynced => ("dir-synced", Moment::DirSynced),
         };
         (self.journal).note(now_us, Source::Node(node), name, &[], || json!({}));
-        self.count(node, moment)
+        self.vigil.count(now_us, node, moment)
     }
 
     /// The verdict, unless there is one already.
@@ -84,31 +78,13 @@ impl Hub {
         let Violation { oracle, what } = &violation;
         let detail = || json!({ "oracle": oracle, "what": what });
         (self.journal).note(now_us, Source::World, "violation", &[], detail);
+        self.violated_us.get_or_insert(now_us);
         self.violation.get_or_insert(violation);
-    }
-
-    /// No fault waits any more.
-    pub fn disarm(&mut self) {
-        self.waiting.clear();
     }
 
     /// Who leads, as far as anybody knows.
     pub fn leader(&self) -> Option<NodeId> {
         self.leader.map(|(_, node)| node)
-    }
-
-    fn count(&mut self, node: NodeId, moment: Moment) -> Vec<usize> {
-        let mut struck = Vec::new();
-        for who in [Some(node), None] {
-            let count = self.counts.entry((who, moment)).or_default();
-            *count += 1;
-            struck.extend(
-                self.waiting
-                    .remove(&(who, moment, *count))
-                    .unwrap_or_default(),
-            );
-        }
-        struck
     }
 }
 

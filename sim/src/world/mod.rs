@@ -12,8 +12,10 @@
 //!
 //! * [`Hub`] hears of every event, mixes it into the run's hash, shows it to the oracles, and counts
 //!   it, because faults may wait for the n-th of a kind.
-//! * [`Nemesis`] carries faults out. One that waits for an event strikes *within* the event: the node
-//!   is dead before it runs on.
+//! * [`Nemesis`] carries faults out. One that waits for an event ([`vigil`]) strikes *within* the event:
+//!   the node is dead before it runs on. One that waits for a state of affairs ([`conditions`]) strikes
+//!   a moment later.
+//! * [`record`]: what a run leaves behind, and what the shrinker needs to know about it.
 //! * [`lives`] starts and ends processes. A crash is always a kill, then a start, in one helper,
 //!   because madsim does not clean up after a restart by itself.
 //! * [`server`] is the node's process: the product's own host, gateway and gRPC services.
@@ -24,13 +26,17 @@
 //! called, except the hub's, and the product is never called from the hub.
 
 mod admin;
+mod conditions;
 mod finish;
 mod hub;
 mod lives;
 mod nemesis;
+mod record;
 mod server;
+mod vigil;
 mod watch;
 
+pub use record::{Begun, Notes, Outcome, Record, Strike, Tally};
 pub(crate) use server::address;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -38,61 +44,23 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use madsim::runtime::{Handle, NodeHandle};
 use parking_lot::Mutex;
 use serde_json::json;
-use sisyphus::{
-    env::Clock,
-    history::{self, Recorder},
-    node::Host,
-    types::NodeId,
-};
+use sisyphus::{env::Clock, history::Recorder, node::Host, types::NodeId};
 use tokio::time::Instant;
 
 use self::{
     admin::{SPARES, Staff},
+    conditions::Conditions,
     hub::Hub,
     lives::Life,
     nemesis::Nemesis,
 };
 use crate::{
-    client::Client,
-    disk::Drive,
-    draw::Seed,
-    net::SimNet,
-    oracle::Violation,
-    plan::Plan,
-    trace::{Lines, Source},
+    client::Client, disk::Drive, draw::Seed, net::SimNet, oracle::Violation, plan::Plan,
+    trace::Source,
 };
 
-/// What a run leaves behind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The number that stands for everything that happened.
-    pub hash: u64,
-    /// How many events that were.
-    pub events: u64,
-    /// What must not have happened and did.
-    pub violation: Option<Violation>,
-    /// The clients' operations that were done, that were certainly not, and that nobody knows about.
-    pub operations: Tally,
-    /// How many faults struck.
-    pub faults: u64,
-    /// The virtual time that it took, in milliseconds.
-    pub simulated_ms: u64,
-    /// The events as JSON lines, if asked for.
-    pub lines: Vec<String>,
-    /// What the clients saw, if lines were asked for and the run came to its end.
-    pub history: Vec<history::Event>,
-}
-
-/// Operations by how they ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Done.
-    pub done: u64,
-    /// Certainly not done.
-    pub failed: u64,
-    /// Either.
-    pub unknown: u64,
-}
+/// How often the world looks whether all is over, while no client does anything.
+const IDLE: Duration = Duration::from_millis(20);
 
 /// Everything there is. Shared by the tasks of one run.
 pub(crate) struct World {
@@ -107,12 +75,15 @@ pub(crate) struct World {
     hub: Mutex<Hub>,
     lives: Mutex<BTreeMap<NodeId, Life>>,
     nemesis: Nemesis,
+    conditions: Conditions,
     staff: Mutex<Staff>,
+    /// What the shrinker needs to know.
+    notes: Notes,
 }
 
 /// Runs `plan`. Must be called on the main task of a fresh madsim runtime.
-pub(crate) async fn run(plan: &Plan, lines: Option<Lines>) -> Outcome {
-    let world = World::new(plan.clone(), lines);
+pub(crate) async fn run(plan: &Plan, notes: Notes) -> Outcome {
+    let world = World::new(plan.clone(), notes);
     world.start_servers();
     madsim::task::spawn(world.net.clone().pump());
     madsim::task::spawn(world.clone().unleash());
@@ -136,7 +107,7 @@ impl World {
         clippy::disallowed_methods,
         reason = "the world's clock is virtual here"
     )]
-    fn new(plan: Plan, lines: Option<Lines>) -> Arc<Self> {
+    fn new(plan: Plan, notes: Notes) -> Arc<Self> {
         let seed = Seed::from(plan.seed);
         Arc::new_cyclic(|world| {
             let drive = |node| {
@@ -150,9 +121,11 @@ impl World {
                 recorder: Recorder::in_memory(),
                 drives: (1..=plan.nodes + SPARES).map(NodeId).map(drive).collect(),
                 staff: Mutex::new(Staff::founders(plan.node_ids())),
-                hub: Mutex::new(Hub::new(&plan, lines)),
+                hub: Mutex::new(Hub::new(&plan, notes.lines.clone())),
                 lives: Mutex::default(),
                 nemesis: Nemesis::new(&plan),
+                conditions: Conditions::new(&plan),
+                notes,
                 plan,
                 seed,
             }
@@ -200,7 +173,8 @@ impl World {
 
     /// Lets all clients run until they are done or the time is over.
     async fn run_clients(self: &Arc<Self>) {
-        let clients: Vec<_> = (1..=self.plan.workload.clients)
+        let clients = self.plan.clients().into_iter();
+        let clients: Vec<_> = clients
             .map(|number| {
                 let node = self.client_node(number);
                 node.spawn(Client::new(self.clone(), number).run())
@@ -210,6 +184,26 @@ impl World {
             // A client never panics on an answer; if it is gone, the run is over anyway.
             let _ = client.await;
         }
+        // Without the operations that were taken out of a plan, its faults still have their time.
+        let over_us = self
+            .plan
+            .script
+            .as_ref()
+            .map_or(0, |_| self.plan.safety_ms * 1_000);
+        while self.now_us() < over_us && !self.is_over() {
+            let rest = Duration::from_micros(over_us - self.now_us());
+            tokio::time::sleep(rest.min(IDLE)).await;
+        }
+    }
+
+    /// A client begins an operation.
+    pub fn begin(&self, client: u64, operation: u64) {
+        let at_ms = self.now_us() / 1_000;
+        self.notes.record.lock().begun.push(Begun {
+            client,
+            operation,
+            at_ms,
+        });
     }
 
     /// A machine of its own for a client.
@@ -218,29 +212,18 @@ impl World {
         builder.ip([10, 0, 1, number as u8].into()).build()
     }
 
-    fn outcome(&self) -> Outcome {
-        let mut hub = self.hub.lock();
-        Outcome {
-            hash: hub.journal.hash(),
-            events: hub.journal.events(),
-            violation: hub.violation.take(),
-            operations: finish::tally(&self.recorder),
-            faults: self.nemesis.struck(),
-            simulated_ms: self.now_us() / 1_000,
-            history: match hub.journal.has_lines() {
-                true => self.recorder.events(),
-                false => Vec::new(),
-            },
-            lines: hub.journal.take_lines(),
-        }
-    }
-
     /// Ends all processes and gives their tasks the time to go; else the runtime leaks them.
     async fn end(&self) {
         let created: Vec<NodeId> = self.lives.lock().keys().copied().collect();
         created.into_iter().for_each(|node| self.stop(node));
-        self.hub.lock().disarm();
+        self.disarm();
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+
+    /// No fault waits any more.
+    fn disarm(&self) {
+        self.hub.lock().vigil.disarm();
+        self.conditions.disarm();
     }
 
     /// The running process of `node`, once it serves.

@@ -34,7 +34,6 @@ struct State {
     agenda: BTreeMap<(u64, Task), ()>,
     /// Faults that have struck and are not over, with those whom they struck.
     active: BTreeMap<usize, Vec<NodeId>>,
-    struck: u64,
     healed: bool,
     /// What dead processes left, to be dropped where no process is running.
     graveyard: Vec<Box<dyn Any + Send>>,
@@ -68,11 +67,6 @@ impl Nemesis {
             state: Mutex::new(state),
             changed: Notify::new(),
         }
-    }
-
-    /// How many faults have struck.
-    pub fn struck(&self) -> u64 {
-        self.state.lock().struck
     }
 
     /// Keeps what a dead process owned until it can be dropped safely.
@@ -124,7 +118,9 @@ impl World {
                     Task::Reseed(salt) => self.reseed(salt),
                 }
             }
+            let look = self.look_at_conditions(now);
             let next = self.nemesis.next_due().unwrap_or(now + 1_000_000_000);
+            let next = look.unwrap_or(next).min(next);
             let wait = Duration::from_micros(next.saturating_sub(now));
             tokio::select! {
                 biased;
@@ -143,13 +139,13 @@ impl World {
             if state.healed || nodes.is_empty() {
                 return;
             }
-            state.struck += 1;
             state.active.insert(place, nodes.clone());
             if let Until::After { ms } = fault.until {
                 let due = self.now_us() + ms * 1_000;
                 state.agenda.insert((due, Task::Mend(place)), ());
             }
         }
+        self.note_strike(place);
         self.note_fault("fault", place, fault, &nodes);
         self.inflict(place, &fault.what, &nodes);
         self.nemesis.changed.notify_one();
@@ -167,7 +163,7 @@ impl World {
 
     /// Everything is over, and nothing more strikes.
     pub(super) fn heal(&self) {
-        self.hub.lock().disarm();
+        self.disarm();
         let active: Vec<usize> = {
             let mut state = self.nemesis.state.lock();
             state.healed = true;

@@ -1,0 +1,71 @@
+//! When two failures are the same one.
+
+use crate::oracle::Violation;
+
+/// What failed: the oracle, and on what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    oracle: &'static str,
+    /// The key, for an oracle that names one; what a server said, for one that gave up.
+    subject: String,
+}
+
+impl Cause {
+    /// What a violation is about.
+    pub fn of(violation: &Violation) -> Self {
+        let subject = match violation.oracle {
+            "PAN" => wording(&violation.what),
+            _ => key(&violation.what),
+        };
+        Cause {
+            oracle: violation.oracle,
+            subject,
+        }
+    }
+
+    /// The oracle.
+    pub fn oracle(&self) -> &'static str {
+        self.oracle
+    }
+}
+
+/// The key that a verdict names, as in `key "k3"`; nothing if it names none.
+fn key(what: &str) -> String {
+    let key = what
+        .split_once("key \"")
+        .and_then(|(_, rest)| rest.split_once('"'));
+    key.map_or(String::new(), |(key, _)| key.to_owned())
+}
+
+/// The first two lines (a panic's place and its message) without numbers, which differ from run to run.
+fn wording(what: &str) -> String {
+    let lines = what.lines().take(2).collect::<Vec<_>>().join(" ");
+    lines
+        .chars()
+        .filter(|char| !char.is_ascii_digit())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(oracle: &'static str, what: &str) -> Cause {
+        Cause::of(&Violation::new(oracle, what))
+    }
+
+    #[test]
+    fn the_same_oracle_on_the_same_key_is_the_same_failure() {
+        let base = cause("LIN", "NOT linearizable: key \"k1\"\nan order");
+        assert_eq!(base, cause("LIN", "NOT linearizable: key \"k1\"\nanother"));
+        assert_ne!(base, cause("LIN", "NOT linearizable: key \"k2\"\nan order"));
+        assert_ne!(base, cause("DUR", "NOT linearizable: key \"k1\"\nan order"));
+    }
+
+    #[test]
+    fn a_server_that_gives_up_for_another_reason_is_another_failure() {
+        let base = cause("PAN", "n1 refuses to start: bad record at 17");
+        assert_eq!(base, cause("PAN", "n2 refuses to start: bad record at 170"));
+        assert_ne!(base, cause("PAN", "n1 refuses to start: no manifest"));
+    }
+}

@@ -1,0 +1,61 @@
+//! Settings that have nothing to do with a failure become the usual ones.
+
+use serde_json::{Value, json};
+use sisyphus::config::Limits;
+
+use super::bench::Bench;
+use crate::plan::Plan;
+
+/// A field of a plan, by its path, and the value that nobody wonders about.
+type Calm = (String, Value);
+
+/// What links, disks and workloads are in a quiet world.
+const QUIET: [(&str, u64); 5] = [
+    ("/disk/stall_ppm", 0),
+    ("/workload/lost_answer_ppm", 0),
+    ("/workload/retries", 0),
+    ("/workload/value_bytes_max", 0),
+    ("/workload/keys", 1),
+];
+
+impl Bench<'_> {
+    /// All settings at once, then halves, then singles.
+    pub(super) fn calm_settings(&mut self) {
+        let base = self.plan.clone();
+        let unusual: Vec<Calm> = settings()
+            .into_iter()
+            .filter(|(path, calm)| value(&base).pointer(path).is_some_and(|is| is != calm))
+            .collect();
+        let all = unusual.clone();
+        self.sweep(unusual, usize::MAX, move |_, kept| {
+            let calm = all.iter().filter(|setting| !kept.contains(setting));
+            with(&base, calm)
+        });
+    }
+}
+
+/// Every setting with its usual value: the limits of production, and a quiet world.
+fn settings() -> Vec<Calm> {
+    let Value::Object(limits) = value(&Limits::default()) else {
+        return Vec::new();
+    };
+    let limits = limits
+        .into_iter()
+        .map(|(name, usual)| (format!("/limits/{name}"), usual));
+    let quiet = QUIET.map(|(path, calm)| (path.to_owned(), json!(calm)));
+    limits.chain(quiet).collect()
+}
+
+fn with<'a>(plan: &Plan, calm: impl Iterator<Item = &'a Calm>) -> Plan {
+    let mut json = value(plan);
+    for (path, usual) in calm {
+        if let Some(field) = json.pointer_mut(path) {
+            *field = usual.clone();
+        }
+    }
+    serde_json::from_value(json).expect("usual values make a plan")
+}
+
+fn value(part: &impl serde::Serialize) -> Value {
+    serde_json::to_value(part).expect("a plan is plain data")
+}
