@@ -255,3 +255,52 @@ async fn nodes_are_added_removed_and_replaced_under_load_and_nothing_is_lost() {
 
     assert_nothing_lost(&cluster, load, ledger, &history).await;
 }
+
+/// Waits until all members have said who they are.
+async fn introduced(cluster: &Cluster) {
+    let clock = Clock::system();
+    while members(cluster)
+        .iter()
+        .any(|member| member["started"] == false)
+    {
+        assert!(
+            clock.now_us() < PATIENCE.as_micros() as u64,
+            "{:?}",
+            members(cluster)
+        );
+        clock.sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_founder_that_lost_its_disk_while_all_were_down_is_not_taken_for_the_one_it_was() {
+    let mut cluster = Cluster::start("lost_disk", 3);
+    cluster.leader().await;
+    introduced(&cluster).await;
+    let ledger = Ledger::start(cluster.client(0));
+    ledger.wait_for_more(WRITES).await;
+    let written = ledger.stop().await;
+
+    (0..3).for_each(|at| cluster.kill(at));
+    cluster.wipe(0);
+    cluster.restart(0);
+    // Nobody answers it: it takes itself for a founder, and would make a majority with one that lags.
+    while cluster.log(0).matches("serving").count() < 2 {
+        let pause = std::time::Duration::from_millis(20);
+        Clock::system().sleep(pause).await;
+    }
+    cluster.restart(1);
+    assert_eq!(cluster.ended(0).await, Some(1));
+    assert!(
+        cluster.log(0).contains("has lost its disk"),
+        "{}",
+        cluster.log(0)
+    );
+
+    cluster.restart(2);
+    cluster.leader().await;
+    assert_all_present(&cluster, written).await;
+    cluster.wipe(0);
+    cluster.restart(0);
+    assert!(votes(&cluster, "node-1", 1).await > 3);
+}

@@ -16,8 +16,18 @@ use crate::{
 impl Client {
     /// Who belongs to the cluster, as of now.
     pub async fn members(&mut self) -> Result<MemberListResponse, ClientError> {
+        self.list(true).await
+    }
+
+    /// Who belongs to the cluster, as far as the node that answers knows, however old that is: an
+    /// answer also while nobody leads.
+    pub async fn known_members(&mut self) -> Result<MemberListResponse, ClientError> {
+        self.list(false).await
+    }
+
+    async fn list(&mut self, linearizable: bool) -> Result<MemberListResponse, ClientError> {
         let send = |channel: Channel, stamp: Stamp| {
-            let request = stamp.on(MemberListRequest { linearizable: true });
+            let request = stamp.on(MemberListRequest { linearizable });
             async move { ClusterClient::new(channel).member_list(request).await }
         };
         self.read(send).await

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! members   format u8 = 1 | given varint | count varint | member*          ascending by id
-//! member    id varint | name bytes | peer bytes | grpc bytes | http bytes | started u8 (0 or 1)
+//! member    id varint | name bytes | peer bytes | grpc bytes | http bytes | started u8 (0 or 1) | mark u64
 //! ```
 //!
 //! A list alone is a command of the log as well, for a new name or address: the byte 2, then the list.
@@ -58,6 +58,9 @@ pub struct Member {
     /// Whether the member has ever run: from then on it may have made promises, and an empty disk
     /// under its name has forgotten them.
     pub started: bool,
+    /// What tells its data directory from every other; 0 until the member says it. Whoever comes
+    /// under this number with another one has lost its disk.
+    pub mark: u64,
 }
 
 /// The members of a cluster by number. Part of the replicated state.
@@ -108,6 +111,7 @@ impl From<&config::Member> for Member {
             grpc: member.grpc.clone(),
             http: member.http.clone(),
             started: false,
+            mark: 0,
         }
     }
 }
@@ -132,6 +136,7 @@ impl Members {
             grpc: String::new(),
             http: String::new(),
             started: false,
+            mark: 0,
         }))
     }
 
@@ -177,6 +182,7 @@ impl Members {
             grpc: String::new(),
             http: String::new(),
             started: false,
+            mark: 0,
         };
         self.put(member)?;
         Ok(id)
@@ -241,6 +247,7 @@ impl Members {
                 put_bytes(&mut out, text.as_bytes());
             }
             out.push(u8::from(member.started));
+            out.extend_from_slice(&member.mark.to_le_bytes());
         }
         out.into()
     }
@@ -278,6 +285,7 @@ impl Members {
                 1 => true,
                 _ => return Err(input.error("neither started nor not started")),
             },
+            mark: input.u64("the mark of a data directory")?,
         };
         let last = self.by_id.keys().next_back().map_or(0, |id| id.0);
         if member.id.0 <= last || member.id.0 > self.given {

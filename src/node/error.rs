@@ -98,4 +98,7 @@ pub enum StartError {
          directory and start it with --join"
     )]
     Removed(u64),
+    /// A peer knows for certain that this node is no member, or has forgotten what it promised.
+    #[error("this node cannot go on as a member, a peer says: {0}")]
+    Dismissed(String),
 }

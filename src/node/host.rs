@@ -50,6 +50,9 @@ pub struct Settings {
     pub node: NodeId,
     /// What it is called; its data directory goes by this.
     pub name: String,
+    /// What tells its data directory from every other, if that is still empty; one that is somebody's
+    /// keeps its own.
+    pub mark: u64,
     /// Who founds the cluster, this node among them; all of them vote. Nobody on a node that joins a
     /// cluster that is there, which will tell it. Only a node with an empty directory goes by this.
     pub founders: Members,
@@ -105,6 +108,7 @@ impl Host {
             cluster: settings.cluster,
             node: settings.node,
             name: settings.name.clone(),
+            mark: settings.mark,
         };
         let claim = identity::claim(disk.as_ref(), identity, &directories()).await?;
         match claim {
@@ -313,13 +317,10 @@ impl Host {
         Ok(self.shard(shard)?.announced.clone())
     }
 
-    /// Ends the node's service, because others say that it was removed from the cluster: it may have
-    /// missed the entry that did it.
-    pub fn told_of_removal(&self, said: &str) {
-        let removed = StartError::Removed(self.inner.settings.node.0);
-        self.inner
-            .failure
-            .report(format!("{removed} (a peer says: {said})"));
+    /// Ends the node's service, because a peer says that it is no member, or not the one it was.
+    pub fn told_to_leave(&self, said: &str) {
+        let error = StartError::Dismissed(said.to_owned());
+        self.inner.failure.report(error.to_string());
     }
 
     /// Where the node's failure shows, if it comes to that.

@@ -7,16 +7,18 @@
 //! what this node promised, and must not pass for an empty one.
 //!
 //! ```text
-//!  0        8         12          20        28
-//!  +--------+---------+-----------+---------+----------------+------+----------+
-//!  | magic  | version | cluster   | node    | length, varint | name | checksum |
-//!  +--------+---------+-----------+---------+----------------+------+----------+
+//!  0        8         12          20        28        36
+//!  +--------+---------+-----------+---------+---------+----------------+------+----------+
+//!  | magic  | version | cluster   | node    | mark    | length, varint | name | checksum |
+//!  +--------+---------+-----------+---------+---------+----------------+------+----------+
 //!   numbers little-endian, CRC32C of all that stands before it
 //! ```
 //!
 //! The name is what the operator gives, the number what the cluster gave: a node whose disk was lost
 //! comes back under its name, but never under its number. So a directory knows the number, and whoever
-//! opens it only has to know the name ([`look`]).
+//! opens it only has to know the name ([`look`]). The mark is drawn when the directory is claimed and
+//! tells it from every other: the cluster remembers the mark of each member and does not listen to a
+//! node that comes back with another, because that one has forgotten what it promised.
 
 use std::io::ErrorKind;
 
@@ -48,6 +50,8 @@ pub struct Identity {
     pub node: NodeId,
     /// What the node is called.
     pub name: String,
+    /// What tells this directory from every other, drawn at random when it was claimed.
+    pub mark: u64,
 }
 
 /// How long a data directory has been somebody's.
@@ -128,8 +132,8 @@ async fn names(disk: &dyn Disk, ours: &[String]) -> Result<Vec<String>, Identity
     }
 }
 
-/// Checks that the data directory is `identity`'s, or makes it so, durably, if it is empty. `ours`
-/// are the names that a node keeps there.
+/// Checks that the data directory is `identity`'s, whatever its mark, or makes it so, durably, if it
+/// is empty. `ours` are the names that a node keeps there.
 pub async fn claim(
     disk: &dyn Disk,
     identity: Identity,
@@ -157,7 +161,8 @@ pub async fn confirm(disk: &dyn Disk) -> Result<(), DiskError> {
 }
 
 fn check(found: Identity, wanted: Identity) -> Result<(), IdentityError> {
-    match found == wanted {
+    let whose = |identity: &Identity| (identity.cluster, identity.node, identity.name.clone());
+    match whose(&found) == whose(&wanted) {
         true => Ok(()),
         false => Err(IdentityError::Other { found, wanted }),
     }
@@ -185,6 +190,7 @@ fn encode(identity: &Identity) -> Vec<u8> {
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&identity.cluster.to_le_bytes());
     out.extend_from_slice(&identity.node.0.to_le_bytes());
+    out.extend_from_slice(&identity.mark.to_le_bytes());
     put_bytes(&mut out, identity.name.as_bytes());
     out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
     out
@@ -203,6 +209,7 @@ fn decode(input: Bytes) -> Result<Identity, IdentityError> {
     }
     let cluster = decoder.u64("a cluster")?;
     let node = NodeId(decoder.u64("a node")?);
+    let mark = decoder.u64("a mark")?;
     let name = String::from_utf8_lossy(&decoder.bytes("a name")?).into_owned();
     let body = decoder.offset();
     if decoder.u32("a checksum")? != crc32c::crc32c(&input[..body]) {
@@ -213,6 +220,7 @@ fn decode(input: Bytes) -> Result<Identity, IdentityError> {
         cluster,
         node,
         name,
+        mark,
     })
 }
 
@@ -227,6 +235,7 @@ mod tests {
             cluster: 0xc1,
             node: NodeId(1),
             name: "one".to_owned(),
+            mark: 0x3a4b,
         }
     }
 
@@ -264,6 +273,16 @@ mod tests {
             error.contains("belongs to node 1") && error.contains("`data_dir`"),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn the_mark_of_a_directory_is_the_first_that_it_was_given() {
+        let disk = MemDisk::new();
+        start(&disk).await.unwrap();
+        let again = Identity { mark: 7, ..me() };
+        assert_eq!(claim_as(&disk, again).await.unwrap(), Claim::Standing);
+        let found = look(&disk, &OURS.map(str::to_owned)).await.unwrap();
+        assert_eq!(found.unwrap().mark, me().mark);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@
 //!           2 u8 | id varint                                                     remove
 //!           3 u8 | id varint                                                     promote
 //!           4 u8 | id varint | peer bytes                                        move
-//!           5 u8 | first u8 | id varint | name bytes | peer | grpc | http        introduce
+//!           5 u8 | first u8 | id varint | name bytes | peer | grpc | http | mark u64   introduce
 //!           6 u8 | old varint | name bytes | peer bytes                          replace
 //!           7 u8 | id varint (0: whoever suits best)                             lead
 //! refused   why u8 | text, UTF-8
@@ -67,6 +67,9 @@ pub enum Order {
         http: String,
         /// Whether its disk is empty: then it is refused if anybody ever started under this id.
         first: bool,
+        /// What tells its data directory from every other; 0 if there is none yet. Refused if the
+        /// member has said another one before.
+        mark: u64,
     },
     /// Add a node in the place of a member, which is gone or has forgotten everything. Once the new
     /// one has caught up it votes and the old one is removed, in one step (thesis §4.3); until then
@@ -193,6 +196,7 @@ impl Order {
                 grpc,
                 http,
                 first,
+                mark: _,
             } => {
                 out.push(u8::from(*first));
                 put_varint(&mut out, id.0);
@@ -214,8 +218,10 @@ impl Order {
         texts
             .iter()
             .for_each(|text| put_bytes(&mut out, text.as_bytes()));
-        if let Order::Add { learner, .. } = self {
-            out.push(u8::from(*learner));
+        match self {
+            Order::Add { learner, .. } => out.push(u8::from(*learner)),
+            Order::Introduce { mark, .. } => out.extend_from_slice(&mark.to_le_bytes()),
+            _ => {}
         }
         out.into()
     }
@@ -254,6 +260,7 @@ impl Order {
                 peer: text(&mut input)?,
                 grpc: text(&mut input)?,
                 http: text(&mut input)?,
+                mark: input.u64("a mark")?,
             },
             6 => Order::Replace {
                 old: id(&mut input)?,

@@ -9,8 +9,12 @@
 //! | empty | a cluster answers in which its name has started | its disk was lost: see below |
 //!
 //! A member whose disk is empty has forgotten its vote and what it acknowledged, and must not come
-//! back as who it was (thesis §4.2.2 assumes stable storage). It joins under a new number as a
+//! back as who it was (thesis §3.8 assumes stable storage). It joins under a new number as a
 //! learner, and the old number is removed in the step in which the new one gets its vote.
+//!
+//! A founder that lost its disk and reaches nobody cannot know: it founds the cluster again, under its
+//! old number. But its directory has a new mark, and those who know the old one never listen to it:
+//! it ends as soon as it calls one of them, before a vote or an acknowledgement of it was heard.
 
 use std::time::Duration;
 
@@ -43,10 +47,12 @@ const ATTEMPTS_MAX: u32 = 60;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Which member a node is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     /// Its number.
     pub(super) node: NodeId,
+    /// What tells its data directory from every other.
+    pub(super) mark: u64,
     /// Whom its log begins with, if that is empty: nobody on a node that joins.
     pub(super) founders: Members,
     /// The members as far as they are known before the log is read.
@@ -69,7 +75,7 @@ pub(super) async fn entry(
     };
     if let Some(known) = node::look(disk).await.map_err(refused)? {
         check_name(config, &own, &known).map_err(|error| refused(error.into()))?;
-        return Ok(standing(config, known.node, founders));
+        return Ok(standing(config, &known, founders));
     }
     if !config.join.is_empty() {
         return join(config, &own, &config.join, clock).await;
@@ -103,6 +109,7 @@ fn check_name(
         cluster,
         node: own.id,
         name: own.name.clone(),
+        mark: found.mark,
     };
     let found = found.clone();
     Err(IdentityError::Other { found, wanted })
@@ -116,13 +123,20 @@ pub(super) fn founders(config: &Config) -> Members {
 fn founding(node: NodeId, founders: Members) -> Entry {
     Entry {
         node,
+        mark: new_mark(),
         members: founders.clone(),
         founders,
     }
 }
 
+/// What a directory is told by from now on; 0 says nothing.
+fn new_mark() -> u64 {
+    machine_rng().between(1, u64::MAX)
+}
+
 /// A node whose directory says who it is. What the configuration says besides is of no account.
-fn standing(config: &Config, node: NodeId, founders: Members) -> Entry {
+fn standing(config: &Config, found: &Identity, founders: Members) -> Entry {
+    let Identity { node, mark, .. } = *found;
     let own = config.member();
     if own.id != node && own.id != NodeId(0) {
         tracing::warn!(
@@ -136,23 +150,31 @@ fn standing(config: &Config, node: NodeId, founders: Members) -> Entry {
         .get(node)
         .is_some_and(|founder| founder.name == own.name);
     if is_founder {
-        return founding(node, founders);
+        let members = founders.clone();
+        return Entry {
+            node,
+            mark,
+            founders,
+            members,
+        };
     }
     // Until the log is read the others are taken to be where they were.
     let others = founders.iter().filter(|founder| founder.name != own.name);
     Entry {
         node,
+        mark,
         members: Members::founding(others.cloned()),
         founders: Members::default(),
     }
 }
 
-/// The members of the cluster that one of `addresses` belongs to, if there is one that has a leader.
+/// The members of the cluster that one of `addresses` belongs to, as far as that one knows: there may
+/// be no leader just now, and this node's lost disk the reason.
 async fn cluster_there(addresses: &[String]) -> Option<Vec<pb::Member>> {
     let asked: Vec<_> = addresses
         .iter()
         .filter_map(|address| client(std::slice::from_ref(address), LOOK_WITHIN).ok())
-        .map(|mut client| spawn(async move { client.members().await }))
+        .map(|mut client| spawn(async move { client.known_members().await }))
         .collect();
     for answer in asked {
         if let Ok(Ok(Ok(list))) = timeout(LOOK_WITHIN, answer).await
@@ -229,6 +251,7 @@ async fn step(
                 .await?;
             Ok(Some(Entry {
                 node: NodeId(place.id),
+                mark: new_mark(),
                 founders: Members::default(),
                 members: Members::founding(members.iter().map(member_in)),
             }))
@@ -275,6 +298,8 @@ fn member_in(member: &pb::Member) -> Member {
         grpc: address(&member.client_urls),
         http: member.http.clone(),
         started: member.started,
+        // Not for clients to know; the log will say it.
+        mark: 0,
     }
 }
 

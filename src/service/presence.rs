@@ -1,9 +1,9 @@
 //! What a node that runs does about its membership: keeps its peers' addresses as the replicated list
-//! says, says its own, and ends when it hears that it was removed.
+//! says, says its own, and ends when it hears that it was removed or has lost its disk.
 
 use std::time::Duration;
 
-use super::entry::ask_members;
+use super::entry::{Entry, ask_members};
 use crate::{
     config::{self, Config},
     env::{Clock, task::select},
@@ -29,17 +29,11 @@ pub(super) async fn follow_members(host: Host, directory: Directory) {
     // Held no longer than this: a node that was stopped lets go of its data directory.
     drop(host);
     loop {
-        let Roster { since, members, .. } = roster.borrow_and_update().clone();
-        if !members.is_empty() {
-            directory.learn(&members);
-        }
-        let Announced { at, members } = announced.borrow_and_update().clone();
-        let still_to_come = at > since;
-        directory.expect(if still_to_come {
-            members
-        } else {
-            Members::default()
-        });
+        tell(
+            &roster.borrow_and_update(),
+            &announced.borrow_and_update(),
+            &directory,
+        );
         let changed = select! {
             biased;
             changed = roster.changed() => changed,
@@ -51,10 +45,28 @@ pub(super) async fn follow_members(host: Host, directory: Directory) {
     }
 }
 
-/// Ends the node's service if its peers say that it is no member any more.
-pub(super) async fn hear_of_removal(host: Host, directory: Directory) {
-    let said = directory.told_of_removal().await;
-    host.told_of_removal(&said);
+/// Tells the directory what the node's own log says, before any peer is listened to.
+pub(super) fn recall_members(host: &Host, directory: &Directory) {
+    if let (Ok(roster), Ok(announced)) = (host.roster(SHARD), host.announced(SHARD)) {
+        tell(&roster.borrow(), &announced.borrow(), directory);
+    }
+}
+
+fn tell(roster: &Roster, announced: &Announced, directory: &Directory) {
+    if !roster.members.is_empty() {
+        directory.learn(&roster.members);
+    }
+    let still_to_come = announced.at > roster.since;
+    directory.expect(match still_to_come {
+        true => announced.members.clone(),
+        false => Members::default(),
+    });
+}
+
+/// Ends the node's service if its peers say that it is no member any more, or not the one it was.
+pub(super) async fn hear_of_dismissal(host: Host, directory: Directory) {
+    let said = directory.told_to_leave().await;
+    host.told_to_leave(&said);
 }
 
 /// Sees to it that the list of members says of this node what its configuration does; until the
@@ -63,17 +75,17 @@ pub(super) async fn introduce(
     gateway: Gateway,
     directory: Directory,
     config: Config,
-    node: NodeId,
+    Entry { node, mark, .. }: Entry,
     clock: Clock,
 ) {
     let own = config.member();
     loop {
         let members = gateway.members();
         match members.get(node) {
-            Some(listed) if is_said(listed, &own) => return,
+            Some(listed) if is_said(listed, &own, mark) => return,
             Some(_) => {
                 // Tried again whatever the error: it says no more than what is to be.
-                if let Err(error) = gateway.order(&words(node, &own), PATIENCE).await {
+                if let Err(error) = gateway.order(&words(node, &own, mark), PATIENCE).await {
                     tracing::debug!("not introduced yet: {error}");
                 }
             }
@@ -94,12 +106,12 @@ async fn learn_from_others(members: &Members, directory: &Directory, config: &Co
     }
 }
 
-fn is_said(listed: &Member, own: &config::Member) -> bool {
+fn is_said(listed: &Member, own: &config::Member, mark: u64) -> bool {
     let said = (&listed.name, &listed.peer, &listed.grpc, &listed.http);
-    listed.started && said == (&own.name, &own.peer, &own.grpc, &own.http)
+    listed.started && listed.mark == mark && said == (&own.name, &own.peer, &own.grpc, &own.http)
 }
 
-fn words(id: NodeId, own: &config::Member) -> Order {
+fn words(id: NodeId, own: &config::Member, mark: u64) -> Order {
     Order::Introduce {
         id,
         name: own.name.clone(),
@@ -107,5 +119,6 @@ fn words(id: NodeId, own: &config::Member) -> Order {
         grpc: own.grpc.clone(),
         http: own.http.clone(),
         first: false,
+        mark,
     }
 }

@@ -21,7 +21,7 @@ use super::{
     http::App,
     listen::{Addresses, Listeners},
     metrics::Metrics,
-    presence::{follow_members, hear_of_removal, introduce},
+    presence::{follow_members, hear_of_dismissal, introduce, recall_members},
 };
 use crate::{
     config::{Config, ConfigError},
@@ -162,6 +162,7 @@ impl Server {
                 let dir = config.data_dir.display().to_string();
                 StartError::Node { dir, error }
             })?;
+        recall_members(&host, &directory);
         let gateway = Gateway::new(host.clone(), clock.clone(), config.limits.clone());
         metrics.show(gateway.clone());
 
@@ -178,12 +179,12 @@ impl Server {
         let app = App::new(gateway.clone(), metrics.clone(), &config.limits);
         let mut tasks = Tasks::default();
         tasks.spawn(follow_members(host.clone(), directory.clone()));
-        tasks.spawn(hear_of_removal(host.clone(), directory.clone()));
+        tasks.spawn(hear_of_dismissal(host.clone(), directory.clone()));
         tasks.spawn(introduce(
             gateway.clone(),
             directory,
             config.clone(),
-            entry.node,
+            entry.clone(),
             clock.clone(),
         ));
         let health = health::service(&mut tasks, gateway.clone(), clock, stopping.clone());
@@ -291,6 +292,7 @@ fn settings(config: &Config, entry: &Entry) -> Settings {
         cluster: config.cluster_id(),
         node: entry.node,
         name: config.member().name,
+        mark: entry.mark,
         founders: entry.founders.clone(),
         limits: config.limits.clone(),
     }
@@ -300,6 +302,7 @@ fn me(config: &Config, entry: &Entry) -> Me {
     Me {
         cluster: config.cluster_id(),
         node: entry.node,
+        mark: entry.mark,
         agreement: match entry.founders.is_empty() {
             true => 0,
             false => config.agreement(),

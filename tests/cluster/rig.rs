@@ -83,6 +83,7 @@ impl Cluster {
         self.starts += 1;
         let clock = Clock::system();
         let settings = Settings {
+            mark: 1,
             cluster: 7,
             node: id,
             name: id.to_string(),

@@ -155,9 +155,11 @@ impl Cluster {
         process.wait().unwrap();
     }
 
-    /// Kills a node and loses its disk.
+    /// Loses a node's disk, and kills it first if it runs.
     pub fn wipe(&mut self, at: usize) {
-        self.kill(at);
+        if self.nodes[at].process.is_some() {
+            self.kill(at);
+        }
         fs::remove_dir_all(self.dir.join(format!("data-{}", self.nodes[at].id))).unwrap();
     }
 

@@ -61,6 +61,8 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
         cluster: CLUSTER,
         node,
         name: node.to_string(),
+        // Told apart by the streams between servers, which do not exist here.
+        mark: 0,
         founders: world.founders(node),
         limits: world.plan.limits.clone(),
     };

@@ -122,9 +122,15 @@ fn the_format_is_frozen() {
     members.add("b", "q:2").unwrap();
     members.remove(NodeId(1)).unwrap();
     let mut b = members.get(NodeId(2)).unwrap().clone();
-    (b.grpc, b.http, b.started) = ("g".into(), "h".into(), true);
+    (b.grpc, b.http, b.started, b.mark) = ("g".into(), "h".into(), true, 0x0102);
     members.put(b).unwrap();
-    let golden = [&[1, 2, 1, 2, 1][..], b"b\x03q:2\x01g\x01h", &[1]].concat();
+    let golden = [
+        &[1, 2, 1, 2, 1][..],
+        b"b\x03q:2\x01g\x01h",
+        &[1],
+        &[2, 1, 0, 0, 0, 0, 0, 0],
+    ]
+    .concat();
     assert_eq!(members.encode(), golden);
 }
 

@@ -56,7 +56,13 @@ pub(in crate::node) fn plan(order: Order, scene: &Scene<'_>) -> Result<Plan, Ref
             grpc,
             http,
             first,
+            mark,
         } => {
+            let known = members.get(id).map_or(0, |member| member.mark);
+            if ![0, known].contains(&mark) && known != 0 {
+                let text = format!("member {id} has lost its disk: it must come back as a new one");
+                return Err(Refused::new(Why::Exists, text));
+            }
             if first && members.get(id).is_some_and(|member| member.started) {
                 let text = format!("member {id} has started before: its disk must not be empty");
                 return Err(Refused::new(Why::Exists, text));
@@ -70,6 +76,7 @@ pub(in crate::node) fn plan(order: Order, scene: &Scene<'_>) -> Result<Plan, Ref
                     grpc,
                     http,
                     started,
+                    mark: mark.max(known),
                 }
             })
         }

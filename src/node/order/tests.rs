@@ -22,14 +22,15 @@ fn order() -> impl Strategy<Value = Order> {
         id().prop_map(Order::Remove),
         id().prop_map(Order::Promote),
         (id(), any::<String>()).prop_map(|(id, peer)| Order::Move { id, peer }),
-        (id(), any::<(String, String, String, String, bool)>()).prop_map(
-            |(id, (name, peer, grpc, http, first))| Order::Introduce {
+        (id(), any::<(String, String, String, String, bool, u64)>()).prop_map(
+            |(id, (name, peer, grpc, http, first, mark))| Order::Introduce {
                 id,
                 name,
                 peer,
                 grpc,
                 http,
-                first
+                first,
+                mark
             }
         ),
         (id(), any::<(String, String)>()).prop_map(|(old, (name, peer))| Order::Replace {
@@ -210,6 +211,7 @@ fn a_node_is_introduced_once_with_an_empty_disk() {
         grpc: "d2:2".into(),
         http: "d2:3".into(),
         first,
+        mark: 0,
     };
     let plan = planned(introduce(true)).unwrap();
     assert!(plan.changes.is_empty() && member(&plan, 4).started);
@@ -219,6 +221,28 @@ fn a_node_is_introduced_once_with_an_empty_disk() {
     let again = plan_at(introduce(true), &roster, &[], &[]);
     assert_eq!(refusal(again).0, Why::Exists);
     assert!(plan_at(introduce(false), &roster, &[], &[]).is_ok());
+}
+
+#[test]
+fn a_member_whose_disk_was_lost_is_not_taken_for_the_one_it_was() {
+    let introduce = |mark| Order::Introduce {
+        id: NodeId(2),
+        name: "b".into(),
+        peer: "b:1".into(),
+        grpc: "b:2".into(),
+        http: "b:3".into(),
+        first: false,
+        mark,
+    };
+    let mut roster = roster();
+    roster.members = planned(introduce(7)).unwrap().members;
+    assert_eq!(roster.members.get(NodeId(2)).unwrap().mark, 7);
+    let again = plan_at(introduce(7), &roster, &[], &[]).unwrap();
+    assert_eq!(member(&again, 2).mark, 7);
+    let unsaid = plan_at(introduce(0), &roster, &[], &[]).unwrap();
+    assert_eq!(member(&unsaid, 2).mark, 7, "what was said stays");
+    let other = plan_at(introduce(8), &roster, &[], &[]);
+    assert!(refusal(other).1.contains("has lost its disk"));
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub struct Me {
     pub cluster: u64,
     /// This node.
     pub node: NodeId,
+    /// What tells its data directory from every other.
+    pub mark: u64,
     /// The digest of what the founders of a cluster must agree on, which is only compared as long as
     /// both sides know nothing newer; 0 of a node that does.
     pub agreement: u64,
@@ -35,8 +37,8 @@ pub struct Directory {
 #[derive(Debug)]
 struct Shared {
     me: watch::Sender<Me>,
-    /// What peers said of this node's own removal.
-    removed: watch::Sender<Option<String>>,
+    /// Why peers will never listen to this node again, in their words.
+    dismissed: watch::Sender<Option<String>>,
     /// By caller: why it was refused last.
     refused: Mutex<BTreeMap<u64, String>>,
 }
@@ -46,8 +48,8 @@ struct Shared {
 pub(super) struct Refused {
     /// In words, with both sides named.
     pub(super) reason: String,
-    /// Whether the caller was a member once and never will be again.
-    pub(super) removed: bool,
+    /// Whether nothing will change that: the caller was removed, or has lost its disk.
+    pub(super) for_good: bool,
 }
 
 impl Directory {
@@ -56,7 +58,7 @@ impl Directory {
         Directory {
             shared: Arc::new(Shared {
                 me: watch::channel(me).0,
-                removed: watch::channel(None).0,
+                dismissed: watch::channel(None).0,
                 refused: Mutex::default(),
             }),
         }
@@ -80,18 +82,18 @@ impl Directory {
         }
     }
 
-    /// Waits until a peer says that this node was removed from the cluster; answers its words.
-    pub async fn told_of_removal(&self) -> String {
-        let mut removed = self.shared.removed.subscribe();
-        match removed.wait_for(Option::is_some).await {
+    /// Waits until a peer says that this node cannot go on as a member; answers its words.
+    pub async fn told_to_leave(&self) -> String {
+        let mut dismissed = self.shared.dismissed.subscribe();
+        match dismissed.wait_for(Option::is_some).await {
             Ok(said) => said.clone().unwrap_or_default(),
             Err(_) => unreachable!("this directory holds the other end"),
         }
     }
 
     /// Takes note that a peer said so.
-    pub(super) fn tell_of_removal(&self, said: &str) {
-        self.shared.removed.send_replace(Some(said.to_owned()));
+    pub(super) fn tell_to_leave(&self, said: &str) {
+        self.shared.dismissed.send_replace(Some(said.to_owned()));
     }
 
     /// What this node says when it calls `to`.
@@ -130,6 +132,7 @@ impl Me {
             from: self.node.0,
             to: to.0,
             agreement: self.agreement,
+            mark: self.mark,
         }
     }
 
@@ -150,12 +153,8 @@ impl Me {
         let from = NodeId(hello.from);
         let me = format!("node {} of cluster {:x}", self.node.0, self.cluster);
         let you = format!("node {} of cluster {:x}", hello.from, hello.cluster);
-        let refused = |reason| {
-            Err(Refused {
-                reason,
-                removed: false,
-            })
-        };
+        let refusal = |reason, for_good| Err(Refused { reason, for_good });
+        let refused = |reason| refusal(reason, false);
         if hello.cluster != self.cluster {
             return refused(format!(
                 "this is {me}, but {you} calls: correct `cluster` or the addresses"
@@ -169,10 +168,21 @@ impl Me {
         }
         // A list that was configured may lack somebody by mistake; one that was agreed on does not.
         if self.agreement == 0 && self.members.was_removed(from) {
-            return Err(Refused {
-                reason: format!("{you} was removed from the cluster"),
-                removed: true,
-            });
+            let remedy =
+                "to bring this machine back, empty its data directory and start it with --join";
+            return refusal(
+                format!("{you} was removed from the cluster: {remedy}"),
+                true,
+            );
+        }
+        // Also from a list that is not agreed on yet: nobody but the member itself ever says its mark.
+        let said = [&self.members, &self.expected].map(|members| members.get(from));
+        let mut marks = said.into_iter().flatten().map(|member| member.mark);
+        if marks.any(|mark| mark != 0 && mark != hello.mark) {
+            let remedy =
+                "empty its data directory and start it again, and it joins as a new member";
+            let reason = format!("{you} has lost its disk, and with it what it promised: {remedy}");
+            return refusal(reason, true);
         }
         let known = [&self.members, &self.expected];
         if from == self.node || known.iter().all(|members| members.get(from).is_none()) {

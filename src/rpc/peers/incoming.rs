@@ -53,9 +53,9 @@ impl Incoming {
     }
 }
 
-/// The code tells a caller that was removed from one that may try again.
-fn status(Refused { reason, removed }: Refused) -> Status {
-    match removed {
+/// The code tells a caller that is refused for good from one that may try again.
+fn status(Refused { reason, for_good }: Refused) -> Status {
+    match for_good {
         true => Status::permission_denied(reason),
         false => Status::failed_precondition(reason),
     }

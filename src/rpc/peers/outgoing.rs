@@ -159,7 +159,7 @@ impl Link {
             Ok(_) => "the peer ended it".to_owned(),
             Err(status) => {
                 if status.code() == Code::PermissionDenied {
-                    self.directory.tell_of_removal(status.message());
+                    self.directory.tell_to_leave(status.message());
                 }
                 status.message().to_owned()
             }

@@ -29,6 +29,7 @@ fn members(addresses: &[SocketAddr]) -> Members {
         grpc: String::new(),
         http: String::new(),
         started: false,
+        mark: 0,
     });
     Members::founding(members)
 }
@@ -37,6 +38,7 @@ fn me(node: u64, addresses: &[SocketAddr]) -> Me {
     Me {
         cluster: 0xc1,
         node: NodeId(node),
+        mark: node,
         agreement: 5,
         members: members(addresses),
         expected: Members::default(),
@@ -231,6 +233,29 @@ fn founders_compare_what_they_were_told_and_others_do_not() {
 }
 
 #[test]
+fn a_member_that_lost_its_disk_is_refused_for_good_by_those_who_know_its_mark() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let mut me_2 = me(2, &[nobody, nobody]);
+    let mut hello = me(1, &[nobody, nobody]).hello(NodeId(2));
+    hello.mark = 99;
+    assert_eq!(me_2.check(&hello), Ok(NodeId(1)), "it never said its mark");
+    let said = Member {
+        mark: 1,
+        ..me_2.members.get(NodeId(1)).unwrap().clone()
+    };
+    me_2.expected.put(said).unwrap();
+    let refused = me_2.check(&hello).unwrap_err();
+    assert!(
+        refused.for_good
+            && refused
+                .reason
+                .contains("node 1 of cluster c1 has lost its disk")
+    );
+    hello.mark = 1;
+    assert_eq!(me_2.check(&hello), Ok(NodeId(1)));
+}
+
+#[test]
 fn who_was_removed_is_told_so_by_those_who_know_and_by_nobody_else() {
     let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let directory = directory(2, &[nobody, nobody, nobody]);
@@ -240,12 +265,12 @@ fn who_was_removed_is_told_so_by_those_who_know_and_by_nobody_else() {
     // A configuration that leaves somebody out is no proof.
     let mut configured = me(2, &[]);
     configured.members = members.clone();
-    assert!(!configured.check(&hello(3)).unwrap_err().removed);
+    assert!(!configured.check(&hello(3)).unwrap_err().for_good);
     assert_eq!(directory.greet(&hello(3)), Ok(NodeId(3)));
     directory.learn(&members);
-    assert!(directory.greet(&hello(3)).unwrap_err().removed);
+    assert!(directory.greet(&hello(3)).unwrap_err().for_good);
     // The next one to join may call before its admission is known here.
-    assert!(!directory.greet(&hello(4)).unwrap_err().removed);
+    assert!(!directory.greet(&hello(4)).unwrap_err().for_good);
 }
 
 #[test]
@@ -282,8 +307,11 @@ async fn links_follow_the_members() {
     let mut left = members(&[first, moved]);
     left.remove(NodeId(1)).unwrap();
     theirs.learn(&left);
-    let said = timeout(PATIENCE, ours.told_of_removal()).await.unwrap();
-    assert_eq!(said, "node 1 of cluster c1 was removed from the cluster");
+    let said = timeout(PATIENCE, ours.told_to_leave()).await.unwrap();
+    assert!(
+        said.starts_with("node 1 of cluster c1 was removed from the cluster"),
+        "{said}"
+    );
     while ear.heard.try_recv().is_ok() {}
     outgoing.send(NodeId(2), Lane::Urgent, Bytes::from_static(b"psst"));
     sleep(Duration::from_millis(50)).await;

@@ -119,6 +119,8 @@ fn update(request: &MemberUpdateRequest) -> Result<Order, Status> {
             grpc,
             http,
             first,
+            // It has no directory yet; a node that runs says its mark by itself.
+            mark: 0,
         },
     })
 }
