@@ -34,8 +34,7 @@
 //! events, and the command that repeats it. A plan that found a bug moves to `sim/plans/` and is run for ever.
 //!
 //! # Left out so far
-//! Faults that destroy (bit rot, lost disks, failing syncs) and the budget that goes with them; membership
-//! changes; planted bugs in a row of their own. Peers do not speak gRPC here: their frames go
+//! Planted bugs in a row of their own. Peers do not speak gRPC here: their frames go
 //! over [`net`], and the streams that carry them in production are tested on real sockets.
 
 #[cfg(madsim)]

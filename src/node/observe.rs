@@ -76,6 +76,13 @@ pub enum Event<'a> {
         /// The rolling hash there.
         hash: u64,
     },
+    /// A piece of a snapshot was handed to the transport.
+    ChunkSent {
+        /// For whom.
+        to: NodeId,
+        /// Which piece of the snapshot it is, counted from 0.
+        sequence: u32,
+    },
     /// A client, or the node that forwarded for it, is told that its command was applied.
     Acknowledged {
         /// The command's entry.

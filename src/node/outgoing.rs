@@ -16,7 +16,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{link::Link, replica::Completion};
+use super::{Event, link::Link, replica::Completion};
 use crate::{
     env::{
         Clock, Rate,
@@ -248,6 +248,10 @@ impl Sending {
         self.road.rate.take(bytes.len() as u64).await;
         let chunk = self.chunk(snapshot.at(), snapshot.is_at_end(), bytes);
         self.next += 1;
+        self.road.link.observe(Event::ChunkSent {
+            to: self.outgoing.peer,
+            sequence: chunk.sequence,
+        });
         self.send(PeerBody::SnapshotChunk(chunk.clone()));
         self.window.push_back(chunk);
         // Reading is work, and others want to do theirs.

@@ -76,14 +76,29 @@ impl Client {
                 None => Duration::from_millis(self.chooser.think(operation)),
             };
             tokio::time::sleep(pause).await;
-            let over = self.world.now_us() / 1_000 >= self.world.plan.safety_ms;
-            if over || self.world.is_over() {
+            if self.is_over() {
                 return;
             }
             self.world.begin(self.number, operation);
             let call = self.chooser.call(operation);
             self.operation(operation, call).await;
         }
+    }
+
+    /// Asks so many times without a pause, unless the time is over.
+    pub async fn run_through(mut self, operations: u64) {
+        for operation in 1..=operations {
+            if self.is_over() {
+                return;
+            }
+            let call = self.chooser.call(operation);
+            self.operation(operation, call).await;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let is_late = self.world.now_us() / 1_000 >= self.world.plan.safety_ms;
+        is_late || self.world.is_over()
     }
 
     /// One operation, from the first attempt to what the client believes in the end.

@@ -1,18 +1,18 @@
 //! The drive of one node: it outlives the node's processes, and fails with its power.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, future::pending, io, sync::Arc};
 
 use parking_lot::Mutex;
 use sisyphus::{env::Disk, rng::Rng, types::NodeId};
+use tokio::sync::Notify;
 
-use super::{handle::SimDisk, inode::Inode, tear::Tear, tree::Tree};
+use super::{
+    handle::SimDisk,
+    platter::{DiskTrouble, Platter},
+};
 use crate::{
     draw::{Seed, Stream, draw},
-    plan::DiskModel,
+    plan::{Damage, DiskModel},
 };
 
 /// What a node's disk is doing: moments at which a plan may let something happen.
@@ -24,15 +24,19 @@ pub enum DiskEvent {
     Syncing,
     /// A sync of a file is done; the caller does not know yet.
     Synced,
-    /// A name was made, given away or removed.
+    /// A name was made.
+    Created,
+    /// A file got another name.
     Renamed,
+    /// A name was removed.
+    Removed,
     /// A sync of a directory is done; the caller does not know yet.
     DirSynced,
 }
 
-/// Hears of every event, on the task that caused it. May end the node's life by [`Drive::stop`];
-/// the operation then never returns.
-pub type Hook = Arc<dyn Fn(DiskEvent) + Send + Sync>;
+/// Hears of every event, with the path of the file or directory, on the task that caused it. May end
+/// the node's life by [`Drive::stop`]; the operation then never returns.
+pub type Hook = Arc<dyn Fn(DiskEvent, &str) + Send + Sync>;
 
 /// A node's drive. Clones are the same drive.
 #[derive(Clone)]
@@ -45,57 +49,35 @@ pub(super) struct Inner {
     node: NodeId,
     hook: Hook,
     platter: Mutex<Platter>,
-}
-
-/// Everything about the drive that changes.
-pub(super) struct Platter {
-    pub tree: Tree,
-    pub inodes: BTreeMap<u64, Inode>,
-    pub model: DiskModel,
-    pub trouble: DiskTrouble,
-    /// The incarnation that may use the drive; handles of other ones are dead.
-    generation: u64,
-    next_inode: u64,
-    operations: u64,
-    losses: u64,
-}
-
-/// What fails on a drive that still works.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DiskTrouble {
-    /// How many of a million syncs of files fail.
-    pub failed_sync_ppm: u32,
-    /// How many bytes its files may have together, if there is a limit. Of a write beyond it only
-    /// the part that fits is written.
-    pub capacity_bytes: Option<u64>,
+    /// Rung when the drive is not stuck any more.
+    moving: Notify,
 }
 
 /// How long operations take.
 const LATENCY: Stream = Stream::new("disk latency");
-/// Which syncs fail, and what they leave.
-const FAILED_SYNC: Stream = Stream::new("failed sync");
+/// Which operations fail, and what they leave.
+const FAILURE: Stream = Stream::new("disk failure");
 /// What power losses leave.
 const LOSS: Stream = Stream::new("power loss");
+/// What a power loss might have left.
+const IMAGE: Stream = Stream::new("disk image");
+/// What is damaged.
+const DAMAGE: Stream = Stream::new("damage");
 
 impl Drive {
     /// An empty drive for `node`.
     pub fn new(seed: impl Into<Seed>, node: NodeId, model: DiskModel, hook: Hook) -> Self {
-        let platter = Platter {
-            tree: Tree::default(),
-            inodes: BTreeMap::new(),
-            model,
-            trouble: DiskTrouble::default(),
-            generation: 0,
-            next_inode: 0,
-            operations: 0,
-            losses: 0,
-        };
+        Drive::of(seed.into(), node, hook, Platter::new(model))
+    }
+
+    fn of(seed: Seed, node: NodeId, hook: Hook, platter: Platter) -> Self {
         Drive {
             inner: Arc::new(Inner {
-                seed: seed.into(),
+                seed,
                 node,
                 hook,
                 platter: Mutex::new(platter),
+                moving: Notify::new(),
             }),
         }
     }
@@ -125,6 +107,19 @@ impl Drive {
         platter.lose_power(&mut rng);
     }
 
+    /// What else a loss of power might leave at this moment, as a drive without any trouble that
+    /// answers at once. `number` tells one such image from another.
+    pub fn image(&self, number: u64) -> Drive {
+        let (seed, node) = (self.inner.seed.clone(), self.inner.node);
+        let mut platter = self.inner.platter.lock().clone();
+        let stream = IMAGE.of(node).at(platter.operations);
+        platter.lose_power(&mut draw(seed.get(), stream, number));
+        platter.trouble = DiskTrouble::default();
+        platter.stuck = (0, 0);
+        platter.model = DiskModel::IDEAL;
+        Drive::of(seed, node, Arc::new(|_, _| {}), platter)
+    }
+
     /// Makes the drive slower or quicker.
     pub fn set_model(&self, model: DiskModel) {
         self.inner.platter.lock().model = model;
@@ -138,6 +133,38 @@ impl Drive {
     /// Lets operations fail from now on.
     pub fn set_trouble(&self, trouble: DiskTrouble) {
         self.inner.platter.lock().trouble = trouble;
+    }
+
+    /// Operations do not return any more, or only syncs do not. Adds up.
+    pub fn stick(&self, syncs_only: bool) {
+        let mut platter = self.inner.platter.lock();
+        platter.stuck.0 += u32::from(!syncs_only);
+        platter.stuck.1 += u32::from(syncs_only);
+    }
+
+    /// Takes one [`Self::stick`] back.
+    pub fn unstick(&self, syncs_only: bool) {
+        let mut platter = self.inner.platter.lock();
+        let (all, syncs) = platter.stuck;
+        platter.stuck = match syncs_only {
+            true => (all, syncs.saturating_sub(1)),
+            false => (all.saturating_sub(1), syncs),
+        };
+        drop(platter);
+        self.inner.moving.notify_waiters();
+    }
+
+    /// Damages what was synced of a file whose path begins with `prefix`; `number` tells this damage
+    /// from others. Answers the files; none if nothing could be damaged that way.
+    pub fn damage(&self, how: Damage, prefix: &str, number: u64) -> Vec<String> {
+        let mut platter = self.inner.platter.lock();
+        let mut rng = draw(self.inner.seed.get(), DAMAGE.of(self.inner.node), number);
+        platter.damage(how, prefix, &mut rng)
+    }
+
+    /// The files that were ever damaged.
+    pub fn damaged(&self) -> BTreeSet<String> {
+        self.inner.platter.lock().damaged()
     }
 
     /// The bytes of all files.
@@ -163,8 +190,8 @@ impl Inner {
     }
 
     /// Tells the hook.
-    pub fn tell(&self, event: DiskEvent) {
-        (self.hook)(event);
+    pub fn tell(&self, event: DiskEvent, path: &str) {
+        (self.hook)(event, path);
     }
 
     /// The generator of the next operation's latency, with the speed of the drive.
@@ -178,78 +205,37 @@ impl Inner {
         )
     }
 
-    /// What a sync that fails leaves is drawn from this; none for a sync that does not.
-    pub fn next_failure(&self) -> Option<Rng> {
+    /// Waits until the drive answers. `is_sync` tells whether a sync waits.
+    pub async fn wait_while_stuck(&self, generation: u64, is_sync: bool) {
+        loop {
+            // Registered before the look, so that no ring is missed.
+            let moving = self.moving.notified();
+            match self.stands_still(generation, is_sync) {
+                Some(true) => moving.await,
+                Some(false) => return,
+                None => pending().await,
+            }
+        }
+    }
+
+    /// Whether the drive does not answer; none to a process that is no more.
+    fn stands_still(&self, generation: u64, is_sync: bool) -> Option<bool> {
         let platter = self.platter.lock();
-        let stream = FAILED_SYNC.of(self.node);
+        let (all, syncs) = platter.stuck;
+        let is_alive = platter.generation == generation;
+        is_alive.then_some(all > 0 || (is_sync && syncs > 0))
+    }
+
+    /// What an operation that fails leaves is drawn from this; none for one that does not. `rate` says
+    /// how many of a million fail.
+    pub fn next_failure(&self, rate: impl Fn(&DiskTrouble) -> u32) -> Option<Rng> {
+        let platter = self.platter.lock();
+        let rate = rate(&platter.trouble);
+        if rate == 0 {
+            return None;
+        }
+        let stream = FAILURE.of(self.node);
         let mut rng = draw(self.seed.get(), stream, platter.operations);
-        let fails = rng.below(1_000_000) < u64::from(platter.trouble.failed_sync_ppm);
-        fails.then_some(rng)
-    }
-}
-
-impl Platter {
-    /// Makes a file without a name.
-    pub fn new_inode(&mut self) -> u64 {
-        self.next_inode += 1;
-        self.inodes.insert(self.next_inode, Inode::default());
-        self.next_inode
-    }
-
-    /// Writes at `offset`, or at the end, as much as there is room for. Answers where it began.
-    pub fn write(
-        &mut self,
-        number: u64,
-        offset: Option<u64>,
-        bytes: &[u8],
-    ) -> Result<u64, io::ErrorKind> {
-        let length = self.inode(number).length() as u64;
-        let offset = offset.unwrap_or(length);
-        let growth = (offset + bytes.len() as u64).saturating_sub(length);
-        let lacking = growth.saturating_sub(self.room()).min(bytes.len() as u64);
-        let fits = bytes.len() - lacking as usize;
-        let inode = self.inode(number);
-        inode.write(offset as usize, &bytes[..fits]);
-        match lacking {
-            0 => Ok(offset),
-            _ => Err(io::ErrorKind::StorageFull),
-        }
-    }
-
-    /// By how many bytes files may still grow.
-    pub fn room(&self) -> u64 {
-        let capacity = self.trouble.capacity_bytes;
-        capacity.map_or(u64::MAX, |max| max.saturating_sub(self.used_bytes()))
-    }
-
-    fn used_bytes(&self) -> u64 {
-        let lengths = self.inodes.values().map(|inode| inode.length() as u64);
-        lengths.sum()
-    }
-
-    /// The file that an open handle stands for. It exists as long as its process does.
-    pub fn inode(&mut self, number: u64) -> &mut Inode {
-        let found = self.inodes.get_mut(&number);
-        found.expect("files are forgotten when their process has ended")
-    }
-
-    fn lose_power(&mut self, rng: &mut Rng) {
-        let tear = Tear::draw(rng);
-        self.tree.lose_power(&tear, &mut rng.fork("names"));
-        self.forget_unnamed();
-        for (number, inode) in &mut self.inodes {
-            let rng = rng.fork("contents");
-            inode.lose_power(&tear, &mut rng.fork(&number.to_string()));
-        }
-    }
-
-    /// Files that nobody can reach any more are gone.
-    fn forget_unnamed(&mut self) {
-        let named: BTreeSet<u64> = self.tree.files().collect();
-        self.inodes.retain(|number, _| named.contains(number));
-    }
-
-    fn is_dirty(&self) -> bool {
-        self.tree.is_dirty() || self.inodes.values().any(Inode::is_dirty)
+        (rng.below(1_000_000) < u64::from(rate)).then_some(rng)
     }
 }

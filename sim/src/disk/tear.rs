@@ -29,6 +29,9 @@ pub(super) enum Fate {
     Garbage,
     /// The bytes before this one are new, the others old.
     Half(usize),
+    /// The file system allotted it, and it shows what others had left in it. A sector that the file
+    /// had before has zeros instead.
+    Stale,
 }
 
 impl Tear {
@@ -68,12 +71,13 @@ impl Tear {
     }
 
     fn fate(&self, rng: &mut Rng) -> Fate {
-        match rng.below(10) {
+        match rng.below(12) {
             _ if self.clean => Fate::Old,
             0..3 => Fate::Old,
-            3..6 => Fate::New,
-            6 => Fate::Zero,
-            7 => Fate::Garbage,
+            3..7 => Fate::New,
+            7 => Fate::Zero,
+            8 => Fate::Garbage,
+            9 => Fate::Stale,
             _ => Fate::Half(rng.below(SECTOR_BYTES as u64) as usize),
         }
     }
@@ -97,7 +101,7 @@ impl Fate {
         match self {
             Fate::Old => old,
             Fate::New => new,
-            Fate::Zero => 0,
+            Fate::Zero | Fate::Stale => 0,
             Fate::Garbage => rng.next_u64() as u8,
             Fate::Half(edge) if at < edge => new,
             Fate::Half(_) => old,

@@ -20,15 +20,15 @@ const QUICK: DiskModel = DiskModel {
     stall_us_max: 0,
 };
 
-fn drive(seed: u64) -> Drive {
-    Drive::new(seed, NodeId(1), QUICK, Arc::new(|_| {}))
+pub(super) fn drive(seed: u64) -> Drive {
+    Drive::new(seed, NodeId(1), QUICK, Arc::new(|_, _| {}))
 }
 
-fn run<F: Future>(future: F) -> F::Output {
+pub(super) fn run<F: Future>(future: F) -> F::Output {
     Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(future)
 }
 
-async fn contents(disk: &Arc<dyn Disk>, path: &str) -> Option<Vec<u8>> {
+pub(super) async fn contents(disk: &Arc<dyn Disk>, path: &str) -> Option<Vec<u8>> {
     let file = disk.open(path).await.ok()?;
     let length = file.length().await.unwrap() as usize;
     let bytes = file.read_at(0, length + 1).await.unwrap();
@@ -37,7 +37,7 @@ async fn contents(disk: &Arc<dyn Disk>, path: &str) -> Option<Vec<u8>> {
 }
 
 /// A file `f` with synced contents and a synced name.
-async fn synced_file(disk: &Arc<dyn Disk>, bytes: &[u8]) -> Arc<dyn File> {
+pub(super) async fn synced_file(disk: &Arc<dyn Disk>, bytes: &[u8]) -> Arc<dyn File> {
     let file = disk.create("f").await.unwrap();
     file.append(bytes).await.unwrap();
     file.sync().await.unwrap();
@@ -217,7 +217,7 @@ fn a_sync_covers_what_was_written_before_it_began() {
         };
         let mut lost = 0;
         for seed in 0..50 {
-            let drive = Drive::new(seed, NodeId(1), model, Arc::new(|_| {}));
+            let drive = Drive::new(seed, NodeId(1), model, Arc::new(|_, _| {}));
             let disk = drive.boot();
             let file = synced_file(&disk, &[1; 512]).await;
             file.append(&[2; 512]).await.unwrap();
@@ -259,7 +259,7 @@ fn a_hook_may_end_the_process_in_the_middle_of_an_operation() {
     run(async {
         let place: Arc<Mutex<Option<Drive>>> = Arc::default();
         let seen = place.clone();
-        let hook = move |event| {
+        let hook = move |event, _: &str| {
             if event == DiskEvent::Syncing {
                 seen.lock().take().unwrap().lose_power();
             }

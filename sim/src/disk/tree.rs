@@ -1,6 +1,9 @@
 //! Names: directories and what is in them, as seen and as surely on the platter.
 
-use std::{collections::BTreeMap, io::ErrorKind};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::ErrorKind,
+};
 
 use sisyphus::rng::Rng;
 
@@ -200,6 +203,24 @@ impl Tree {
     /// Whether some change is not durable yet.
     pub fn is_dirty(&self) -> bool {
         !self.journal.is_empty()
+    }
+
+    /// The files whose names are durable, by name.
+    pub fn durable_files(&self) -> impl Iterator<Item = (&str, u64)> {
+        let entries = self.durable.iter();
+        entries.filter_map(|(path, entry)| match entry {
+            Entry::File(number) => Some((path.as_str(), *number)),
+            Entry::Dir => None,
+        })
+    }
+
+    /// The names, live or durable, of the files with these numbers.
+    pub fn names_of(&self, numbers: &BTreeSet<u64>) -> impl Iterator<Item = String> {
+        let entries = self.live.iter().chain(&self.durable);
+        entries.filter_map(move |(path, entry)| match entry {
+            Entry::File(number) if numbers.contains(number) => Some(path.clone()),
+            _ => None,
+        })
     }
 
     /// Every file that has a name, or may have one after a loss.

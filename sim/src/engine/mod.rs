@@ -107,7 +107,7 @@ impl World {
         let mut rng = draw(seed, RUN, 0);
         let fuse = Arc::new(Fuse::default());
         let burning = Arc::clone(&fuse);
-        let hook = Arc::new(move |_| burning.burn());
+        let hook = Arc::new(move |_, _: &str| burning.burn());
         let drive = Drive::new(seed, NodeId(1), speed(&mut rng), hook);
         fuse.attach(drive.clone());
         let options = options(&mut rng);
@@ -245,17 +245,18 @@ fn speed(rng: &mut Rng) -> DiskModel {
     }
 }
 
-/// Half of all lives have a drive that works; the others one that fails a few syncs, or has little
-/// room left.
+/// Half of all lives have a drive that works; the others one that fails some syncs, writes or reads, or
+/// has little room left.
 fn trouble(rng: &mut Rng, used_bytes: u64) -> DiskTrouble {
-    let (kind, room) = (rng.below(4), log_uniform(rng, 1, 64 << 10));
+    let (kind, room) = (rng.below(8), log_uniform(rng, 1, 64 << 10));
+    let rate = log_uniform(rng, 1_000, 300_000) as u32;
+    let rate_if = |wanted| if kind == wanted { rate } else { 0 };
     DiskTrouble {
-        failed_sync_ppm: if kind == 0 {
-            log_uniform(rng, 1_000, 300_000) as u32
-        } else {
-            0
-        },
-        capacity_bytes: (kind == 1).then_some(used_bytes + room),
+        failed_sync_ppm: rate_if(0),
+        keeps_dirty: rng.chance(0.5),
+        failed_write_ppm: rate_if(1),
+        failed_read_ppm: rate_if(2),
+        capacity_bytes: (kind == 3).then_some(used_bytes + room),
     }
 }
 

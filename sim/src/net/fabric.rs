@@ -182,11 +182,14 @@ impl Inner {
         }
         let first = state.under_way.keys().next().map(|(due, _)| *due);
         let mut earliest: Option<u64> = None;
-        for due in state.fates(self.seed.get(), from, to, now) {
+        for (due, noise) in state.fates(self.seed.get(), from, to, now) {
             earliest = Some(earliest.map_or(due, |earliest| earliest.min(due)));
             state.serial += 1;
             let place = (due, state.serial);
-            let bytes = bytes.clone();
+            let bytes = match noise {
+                None => bytes.clone(),
+                Some(mut rng) => flip(&bytes, &mut rng),
+            };
             state.under_way.insert(place, Frame { from, to, bytes });
         }
         drop(state);
@@ -225,8 +228,9 @@ impl State {
         self.links.entry((from, to)).or_default()
     }
 
-    /// When the next frame of a link arrives: never, once or twice.
-    fn fates(&mut self, seed: u64, from: NodeId, to: NodeId, now: u64) -> Vec<u64> {
+    /// When the next frame of a link arrives: never, once or twice; and what changes it on its way, if
+    /// something does.
+    fn fates(&mut self, seed: u64, from: NodeId, to: NodeId, now: u64) -> Vec<(u64, Option<Rng>)> {
         let base = self.base;
         let link = self.link(from, to);
         link.frames += 1;
@@ -243,10 +247,28 @@ impl State {
             }
             (now + delay).next_multiple_of(GRAIN_US)
         });
+        let arrivals: Vec<u64> = arrivals.collect();
+        let arrivals = arrivals.into_iter().map(|due| {
+            let noise = happens(&mut rng, model.corrupt_ppm).then(|| rng.fork("noise"));
+            (due, noise)
+        });
         let arrivals = arrivals.collect();
         if lost || link.cuts > 0 {
             return Vec::new();
         }
         arrivals
     }
+}
+
+/// `bytes` with some bits changed, mostly few.
+fn flip(bytes: &Bytes, rng: &mut Rng) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    let bits = 8 * bytes.len() as u64;
+    for _ in 0..*rng.pick(&[1, 1, 2, 20]) {
+        let bit = rng.below(bits.max(1)) as usize;
+        if let Some(byte) = bytes.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+        }
+    }
+    bytes.into()
 }

@@ -21,6 +21,7 @@ const GOOD: LinkModel = LinkModel {
     duplicate_ppm: 0,
     detour_ppm: 0,
     detour_us_max: 0,
+    corrupt_ppm: 0,
 };
 
 /// Keeps what arrives.
@@ -210,5 +211,31 @@ fn a_degraded_link_is_as_before_once_restored() {
         a.send(B, Lane::Bulk, frame(2));
         pass(20).await;
         assert_eq!(mailbox.numbers(), [2]);
+    });
+}
+
+#[test]
+fn a_link_changes_bits_only_if_it_is_told_to() {
+    run(async {
+        for (corrupt_ppm, least) in [(0, 0), (200_000, 100)] {
+            let net = network(
+                1,
+                LinkModel {
+                    corrupt_ppm,
+                    ..GOOD
+                },
+            );
+            let (a, _) = join(&net, A);
+            let (_b, mailbox) = join(&net, B);
+            for number in 0..1_000 {
+                a.send(B, Lane::Bulk, frame(number));
+            }
+            pass(20).await;
+            let numbers = mailbox.numbers();
+            assert_eq!(numbers.len(), 1_000);
+            let changed = numbers.iter().filter(|number| **number >= 1_000).count();
+            assert!((least..=2 * least + 100).contains(&changed), "{changed}");
+            assert!(corrupt_ppm > 0 || changed == 0);
+        }
     });
 }

@@ -66,6 +66,11 @@ impl DurableLog {
         last.max(self.installed)
     }
 
+    /// Whether the log begins behind `index`, or the state machine has it durably.
+    pub fn is_compacted(&self, index: Index) -> bool {
+        index < self.base.index || index <= self.installed
+    }
+
     /// The term of the entry at `index`, if it is kept or the base.
     pub fn term(&self, index: Index) -> Option<Term> {
         match index == self.base.index {

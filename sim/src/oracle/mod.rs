@@ -11,6 +11,7 @@
 //! | [`Prom`] | a vote or an acknowledgement leaves a node only when its disk backs it | at every event |
 //! | [`Dur`] | every acknowledged write is there at the end, on every replica | at the end |
 //! | [`lin`] | the clients' history is linearizable | at the end |
+//! | [`check_values`] (`VAL`) | no value is read that was never written; of runs beyond the budget only this | at the end |
 //! | `LIVE` | healed, the cluster serves again and agrees, within the plan's bound | at the end |
 //! | `DET` | the same plan gives the same events again | on a second run |
 //! | `PAN` | no server panics, refuses to start, or stops serving | always |
@@ -27,6 +28,7 @@ mod logm;
 mod mono;
 mod prom;
 mod sms;
+mod val;
 
 #[cfg(test)]
 mod testing;
@@ -40,8 +42,9 @@ pub use dur::{Dur, check_final};
 pub use els::Els;
 pub use logm::Logm;
 pub use mono::Mono;
-pub use prom::Prom;
+pub use prom::{Prom, Promised};
 pub use sms::Sms;
+pub use val::check_values;
 
 /// A property that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +78,18 @@ pub struct Panel {
     logm: Logm,
     sms: Sms,
     mono: Mono,
-    prom: Prom,
+    /// What is durable where.
+    pub prom: Prom,
     /// Writes that clients were told of.
     pub dur: Dur,
 }
 
 impl Panel {
+    /// The drive of `node` was damaged: its log may have lost entries that it had.
+    pub fn forgive(&mut self, node: NodeId) {
+        self.mono.forgive(node);
+    }
+
     /// Shows an event to every oracle, in the order of the table.
     pub fn event(
         &mut self,

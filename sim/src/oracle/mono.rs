@@ -34,6 +34,8 @@ struct Replica {
     commit: Index,
     log: DurableLog,
     started: bool,
+    /// Its drive was damaged: entries may be gone, term and vote may not.
+    damaged: bool,
 }
 
 impl Oracle for Mono {
@@ -60,6 +62,16 @@ impl Oracle for Mono {
             _ => Ok(()),
         };
         result.map_err(|what| Violation::new("MONO", format!("{node} {what}")))
+    }
+}
+
+impl Mono {
+    /// The drive of `node` was damaged. Its log may have lost entries; what it promised about terms
+    /// and votes still binds it.
+    pub fn forgive(&mut self, node: NodeId) {
+        for ((_, of), replica) in &mut self.replicas {
+            replica.damaged |= *of == node;
+        }
     }
 }
 
@@ -122,7 +134,9 @@ impl Replica {
                     "was bound to term {promised} and restarts in term {term}"
                 ));
             }
-            if let Some(at) = self.log.lost_in(&found) {
+            if let Some(at) = self.log.lost_in(&found)
+                && !self.damaged
+            {
                 return Err(format!("had {at} on its disk and restarts without it"));
             }
         }

@@ -1,9 +1,10 @@
 //! Drawing the faults of a run.
 
-use sisyphus::{rng::Rng, types::NodeId};
+use sisyphus::{config::Limits, rng::Rng, types::NodeId};
 
 use super::{
-    Condition, Cut, DiskModel, Fault, LinkModel, Moment, Until, What, When, Who, swarm::Kind,
+    Condition, Cut, Damage, DiskModel, Fault, LinkModel, Moment, Until, What, When, Who,
+    swarm::{Kind, limits},
 };
 use crate::draw::log_uniform;
 
@@ -14,16 +15,19 @@ pub(super) struct Draws {
     pub safety_ms: u64,
     /// Whom most faults of the run strike, if it has a victim.
     pub victim: Option<Who>,
+    /// The limits that the servers begin with.
+    pub limits: Limits,
 }
 
 /// Kinds that may come along with another one.
-const COMPANIONS: [Kind; 6] = [
+const COMPANIONS: [Kind; 7] = [
     Kind::Pause,
     Kind::Split,
     Kind::OneWay,
     Kind::Links,
     Kind::Disks,
     Kind::Clock,
+    Kind::Stuck,
 ];
 
 /// Half of all runs have a victim: machines have bad days, on which clock, disk and network go wrong
@@ -72,10 +76,15 @@ impl Draws {
     fn when(&mut self, kind: Kind, ms: u64) -> When {
         let on_event = match kind {
             Kind::Crash | Kind::PowerLoss | Kind::Blackout => self.rng.chance(0.5),
-            Kind::Pause | Kind::Split | Kind::OneWay | Kind::Resign | Kind::Replace => {
-                self.rng.chance(0.25)
-            }
-            Kind::Links | Kind::Disks | Kind::Clock | Kind::Failing => false,
+            Kind::Links
+            | Kind::Disks
+            | Kind::Clock
+            | Kind::Failing
+            | Kind::WriteErrors
+            | Kind::ReadErrors
+            | Kind::Corrupt
+            | Kind::Burst => false,
+            _ => self.rng.chance(0.25),
         };
         match on_event {
             true if self.rng.chance(0.2) => self.state(ms),
@@ -102,8 +111,19 @@ impl Draws {
     fn event(&mut self) -> When {
         let event = *self.rng.pick(&Moment::ALL);
         let often = match event {
-            Moment::Leader | Moment::SnapshotInstalled => 3,
-            Moment::VoteSent | Moment::Renamed | Moment::DirSynced => 20,
+            Moment::Leader | Moment::SnapshotInstalled | Moment::MembershipPersisted => 3,
+            Moment::VoteSent
+            | Moment::Renamed
+            | Moment::DirSynced
+            | Moment::ChunkSent
+            | Moment::SegmentMade
+            | Moment::SegmentRemoved
+            | Moment::TableMade
+            | Moment::TableSynced
+            | Moment::ManifestWrote
+            | Moment::ManifestSynced
+            | Moment::ManifestRenamed
+            | Moment::TableRemoved => 20,
             _ => 200,
         };
         When::Event {
@@ -116,8 +136,11 @@ impl Draws {
 
     fn who(&mut self, kind: Kind, on_event: bool) -> Who {
         match kind {
-            Kind::Blackout | Kind::Links if self.rng.chance(0.5) => Who::All,
-            Kind::Blackout | Kind::Links => self.some(),
+            Kind::Blackout | Kind::Links | Kind::Corrupt if self.rng.chance(0.5) => Who::All,
+            Kind::Reconfigure => Who::All,
+            Kind::Blackout | Kind::Links | Kind::Corrupt => self.some(),
+            // Whoever it is that strikes at the moment is not the one that is to lead next.
+            Kind::Lead => Who::Nodes(vec![self.node()]),
             Kind::Split | Kind::OneWay if self.rng.chance(0.5) => self.some(),
             _ => self.one(on_event),
         }
@@ -145,14 +168,120 @@ impl Draws {
                 who,
                 disk: self.slow_disk(),
             },
+            Kind::Shape => What::Partition {
+                cut: self.shape(who),
+            },
+            Kind::Corrupt => What::Links {
+                who,
+                link: self.corrupting_link(),
+            },
             Kind::Failing => self.failing(who),
+            Kind::WriteErrors => What::Failing {
+                who,
+                failed_sync_ppm: 0,
+                keeps_dirty: false,
+                failed_write_ppm: self.error_rate(),
+                failed_read_ppm: 0,
+                room_bytes: None,
+            },
+            Kind::ReadErrors => What::Failing {
+                who,
+                failed_sync_ppm: 0,
+                keeps_dirty: false,
+                failed_write_ppm: 0,
+                failed_read_ppm: self.error_rate(),
+                room_bytes: None,
+            },
+            Kind::Stuck => What::Stuck {
+                who,
+                syncs_only: self.rng.chance(0.5),
+            },
+            Kind::Rot => {
+                let how = *self
+                    .rng
+                    .pick(&[Damage::Flip, Damage::Flip, Damage::Garbage]);
+                self.damage(who, how)
+            }
+            Kind::Lost => self.damage(who, Damage::Lost),
+            Kind::Misdirected => self.damage(who, Damage::Misdirected),
             Kind::Resign => What::Resign { who },
+            Kind::Lead => What::Lead { who },
             Kind::Replace => What::Replace { who },
+            Kind::Members => match self.rng.chance(0.6) {
+                true => What::Grow,
+                false => What::Shrink { who },
+            },
+            Kind::Reconfigure => What::Reconfigure {
+                who,
+                limits: Box::new(self.other_limits()),
+            },
+            Kind::Burst => What::Burst {
+                clients: log_uniform(&mut self.rng, 1, 16),
+                operations: self.rng.between(2, 20),
+            },
             Kind::Clock => What::Clock {
                 who,
                 offset_ms: self.rng.between(0, 20_000) as i64 - 10_000,
                 drift_ppm: self.drift(),
             },
+        }
+    }
+
+    fn damage(&mut self, who: Who, how: Damage) -> What {
+        let prefix = *self.rng.pick(&["", "log/", "log/", "shard-"]);
+        What::Damage {
+            who,
+            how,
+            prefix: prefix.to_owned(),
+        }
+    }
+
+    /// Limits as another release may have them. How patient nodes are is something that they go by
+    /// together.
+    fn other_limits(&mut self) -> Limits {
+        let Limits {
+            tick_ms,
+            heartbeat_ticks,
+            election_ticks,
+            ..
+        } = self.limits;
+        Limits {
+            tick_ms,
+            heartbeat_ticks,
+            election_ticks,
+            ..limits(&mut self.rng)
+        }
+    }
+
+    fn error_rate(&mut self) -> u32 {
+        log_uniform(&mut self.rng, 1_000, 300_000) as u32
+    }
+
+    /// A cut that leaves some pairs of nodes connected.
+    fn shape(&mut self, side: Who) -> Cut {
+        match self.rng.below(4) {
+            0 => Cut::Single { side },
+            1 => Cut::Bridge { side },
+            2 => Cut::Ring,
+            _ => Cut::Flapping {
+                side,
+                period_ms: log_uniform(&mut self.rng, 2, 400),
+            },
+        }
+    }
+
+    /// A quick link that changes bits.
+    fn corrupting_link(&mut self) -> LinkModel {
+        let rng = &mut self.rng;
+        let delay_us_max = log_uniform(rng, 1_000, 10_000);
+        LinkModel {
+            delay_us_min: delay_us_max / 2,
+            delay_us_max,
+            loss_ppm: 0,
+            duplicate_ppm: 0,
+            detour_ppm: 0,
+            detour_us_max: 0,
+            corrupt_ppm: log_uniform(rng, 500, 500_000) as u32,
         }
     }
 
@@ -194,6 +323,7 @@ impl Draws {
             duplicate_ppm: rate(rng),
             detour_ppm: rate(rng),
             detour_us_max: log_uniform(rng, 2_000, 500_000),
+            corrupt_ppm: 0,
         }
     }
 
@@ -219,6 +349,9 @@ impl Draws {
         What::Failing {
             who,
             failed_sync_ppm: if is_full { 0 } else { rate },
+            keeps_dirty: rng.chance(0.5),
+            failed_write_ppm: 0,
+            failed_read_ppm: 0,
             room_bytes: is_full.then_some(room),
         }
     }

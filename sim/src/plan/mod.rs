@@ -3,7 +3,7 @@
 //! on only the plan counts. So a plan can be saved as JSON, read, edited by hand, shrunk, and run
 //! again long after the code that drew it has changed.
 //!
-//! * [`fault`]: what may strike, and when. *When* is a time, or the n-th event of a kind on a node:
+//! * [`fault`], [`what`], [`moment`]: what may strike, and when. *When* is a time, or the n-th event of a kind on a node:
 //!   a crash at a random time hardly ever falls into the moment between a write and its sync, so
 //!   half of all crashes wait for such a moment. Or it is as soon as something holds that is bad
 //!   enough already: a follower that lags, two leaders, a change of the membership under way.
@@ -30,8 +30,10 @@ mod fault;
 mod faults;
 mod file;
 mod model;
+mod moment;
 mod script;
 mod swarm;
+mod what;
 mod words;
 
 #[cfg(test)]
@@ -41,9 +43,11 @@ use serde::{Deserialize, Serialize};
 use sisyphus::{config::Limits, types::NodeId};
 
 pub use difference::difference;
-pub use fault::{Condition, Cut, Fault, Moment, Until, What, When, Who};
+pub use fault::{Condition, Fault, Until, When};
 pub use model::{DiskModel, LinkModel, Workload};
+pub use moment::Moment;
 pub use script::{Script, Step};
+pub use what::{Cut, Damage, What, Who};
 pub use words::{kind, show};
 
 /// The version of the format; another one is refused.
@@ -84,6 +88,15 @@ pub struct Plan {
     pub safety_ms: u64,
     /// How long the healed cluster may take to serve again and to agree, in milliseconds.
     pub liveness_ms: u64,
+    /// Whether faults may destroy more than the cluster can bear. Then it may lose what it had
+    /// acknowledged, or refuse to go on, and all that is demanded is that nobody is told anything that
+    /// was never written.
+    #[serde(default)]
+    pub beyond: bool,
+    /// How many disk images are recovered beside each loss of power or end of a process, to see what
+    /// else it might have left.
+    #[serde(default)]
+    pub images: u64,
     /// What strikes.
     pub faults: Vec<Fault>,
     /// When chance begins to fall otherwise, if it does.

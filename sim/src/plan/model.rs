@@ -16,6 +16,16 @@ pub struct DiskModel {
     pub stall_us_max: u64,
 }
 
+impl DiskModel {
+    /// A disk that answers at once.
+    pub const IDEAL: DiskModel = DiskModel {
+        sync_us_min: 0,
+        sync_us_max: 0,
+        stall_ppm: 0,
+        stall_us_max: 0,
+    };
+}
+
 /// How the link from one node to another treats frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +42,9 @@ pub struct LinkModel {
     pub detour_ppm: u32,
     /// The longest detour, in microseconds.
     pub detour_us_max: u64,
+    /// Of how many of a million frames some bits arrive changed.
+    #[serde(default)]
+    pub corrupt_ppm: u32,
 }
 
 /// What clients do. Each sends one request at a time to a node of its choice.

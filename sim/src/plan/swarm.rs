@@ -26,9 +26,21 @@ pub(super) enum Kind {
     Failing,
     Resign,
     Replace,
+    Shape,
+    Corrupt,
+    WriteErrors,
+    ReadErrors,
+    Stuck,
+    Rot,
+    Lost,
+    Misdirected,
+    Lead,
+    Members,
+    Reconfigure,
+    Burst,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 24] = [
     Kind::Crash,
     Kind::PowerLoss,
     Kind::Blackout,
@@ -41,7 +53,22 @@ const KINDS: [Kind; 12] = [
     Kind::Failing,
     Kind::Resign,
     Kind::Replace,
+    Kind::Shape,
+    Kind::Corrupt,
+    Kind::WriteErrors,
+    Kind::ReadErrors,
+    Kind::Stuck,
+    Kind::Rot,
+    Kind::Lost,
+    Kind::Misdirected,
+    Kind::Lead,
+    Kind::Members,
+    Kind::Reconfigure,
+    Kind::Burst,
 ];
+
+/// The kinds that destroy.
+const DESTRUCTIVE: [Kind; 3] = [Kind::Rot, Kind::Lost, Kind::Misdirected];
 
 /// About as many operations as a run is to have; more of them make the checker search longer, and
 /// find little that fewer in a shorter time do not.
@@ -67,6 +94,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         script: None,
         safety_ms,
         liveness_ms: 5_000,
+        beyond: part(9).chance(0.02),
+        images: *part(10).pick(&[0, 0, 0, 0, 1, 1, 2, 4]),
         faults: Vec::new(),
         reseed: None,
     };
@@ -76,8 +105,13 @@ pub(super) fn plan(seed: u64) -> Plan {
         nodes,
         safety_ms,
         victim: victim.clone(),
+        limits: plan.limits.clone(),
     };
-    let kinds = kinds(&mut part(5));
+    let mut kinds = kinds(&mut part(5));
+    if plan.beyond {
+        kinds.retain(|kind| !DESTRUCTIVE.contains(kind));
+        kinds.extend(DESTRUCTIVE);
+    }
     let election_ms = plan.limits.tick_ms * u64::from(plan.limits.election_ticks);
     plan.faults = match part(7).chance(0.5) {
         true => spells(draws(8), &kinds, election_ms),
@@ -129,18 +163,20 @@ fn spells(mut draws: Draws, kinds: &[Kind], election_ms: u64) -> Vec<Fault> {
     faults
 }
 
-/// Which kinds of faults the run has: none in one run of five, a single one in one of ten.
+/// Which kinds of faults the run has: none in one run of five, a single one in one of ten, else each with
+/// p = 1/2 or 1/5: there are many, and with half of them at once little gets done.
 fn kinds(rng: &mut Rng) -> Vec<Kind> {
+    let share = *rng.pick(&[0.5, 0.2, 0.2]);
     match rng.below(10) {
         0 | 1 => Vec::new(),
         2 => vec![*rng.pick(&KINDS)],
-        _ => KINDS.into_iter().filter(|_| rng.chance(0.5)).collect(),
+        _ => KINDS.into_iter().filter(|_| rng.chance(share)).collect(),
     }
 }
 
 /// Tiny bounds, so that what is rare in production happens several times a second; and patience of
 /// all lengths, because some bugs need leaders that change often and some need one that lingers.
-fn limits(rng: &mut Rng) -> Limits {
+pub(super) fn limits(rng: &mut Rng) -> Limits {
     let tick_ms = *rng.pick(&[10, 25, 25, 50]);
     let election_ticks = log_uniform(rng, 100, 500).div_ceil(tick_ms).max(4);
     Limits {
@@ -178,6 +214,7 @@ fn link(rng: &mut Rng) -> LinkModel {
         duplicate_ppm: 0,
         detour_ppm: 0,
         detour_us_max: 0,
+        corrupt_ppm: 0,
     }
 }
 

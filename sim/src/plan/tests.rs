@@ -28,12 +28,24 @@ fn the_swarm_has_quiet_runs_and_every_kind_of_fault_and_moment() {
         "disks",
         "clock",
         "failing",
+        "stuck",
+        "damage",
         "resign",
+        "lead",
         "replace",
+        "grow",
+        "shrink",
+        "reconfigure",
+        "burst",
     ] {
         assert!(json.contains(&format!("\"kind\": \"{kind}\"")), "{kind}");
     }
-    for shape in ["split", "mute", "deaf"] {
+    for how in ["flip", "garbage", "lost", "misdirected"] {
+        assert!(json.contains(&format!("\"how\": \"{how}\"")), "{how}");
+    }
+    for shape in [
+        "split", "mute", "deaf", "single", "bridge", "ring", "flapping",
+    ] {
         assert!(json.contains(&format!("\"shape\": \"{shape}\"")), "{shape}");
     }
     for moment in Moment::ALL {

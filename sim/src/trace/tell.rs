@@ -51,6 +51,7 @@ impl<'a> Told<'a> {
                 ("applied", vec![at.index, at.term, *hash, data.len() as u64])
             }
             Event::Installed { at, hash } => ("installed", vec![at.index, at.term, *hash]),
+            Event::ChunkSent { to, sequence } => ("chunk", vec![to.0, u64::from(*sequence)]),
             Event::Acknowledged { at } => ("acknowledged", vec![at.index, at.term]),
         };
         Told {
@@ -120,6 +121,11 @@ impl<'a> Told<'a> {
             Event::Acknowledged { at } => {
                 json!({ "at": pair(*at), "says": format!("{at} is done") })
             }
+            Event::ChunkSent { to, sequence } => json!({
+                "to": to,
+                "sequence": sequence,
+                "says": format!("piece {sequence} of a snapshot to {to}"),
+            }),
         }
     }
 }

@@ -1,12 +1,17 @@
-//! Replacing machines: what an operator does when one is lost with its disk.
+//! What an operator does about the members of the cluster: replaces a machine that is lost with its
+//! disk, adds one, removes one, has one lead.
 //!
-//! The old machine is gone for good, whatever it had promised. Through any server that answers, the
-//! operator orders a new member in its place (Raft's thesis §4.3), starts that under the number that
+//! A machine that is lost is gone for good, whatever it had promised. Through any server that answers,
+//! the operator orders a new member in its place (Raft's thesis §4.3), starts that under the number that
 //! the leader chose, with an empty disk, and is done when it votes. Clients that knew the old one find
-//! the new one under its name. One machine at a time: an operator who loses a second one before the
+//! the new one under its name. One change at a time: an operator who loses a second machine before the
 //! first is replaced may have lost a majority, and no protocol helps.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::json;
 use sisyphus::{
@@ -19,11 +24,11 @@ use sisyphus::{
 use super::{World, server};
 use crate::{oracle::Violation, trace::Source};
 
-/// How many machines a run can replace.
-pub(super) const SPARES: u64 = 3;
+/// How many new machines a run has.
+pub(super) const SPARES: u64 = 6;
 
 /// Fewer nodes than this have no majority without one of them.
-const NODES_MIN: u64 = 3;
+const NODES_MIN: usize = 3;
 
 /// How long one server has to carry the order out.
 const ORDER_WITHIN: Duration = Duration::from_millis(400);
@@ -31,14 +36,27 @@ const ORDER_WITHIN: Duration = Duration::from_millis(400);
 /// The pause before another server is asked, in milliseconds.
 const PAUSE_MS: u64 = 20;
 
+/// A change of the members.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// One more.
+    Comes,
+    /// One in the place of this one.
+    Replaces(NodeId),
+    /// One less.
+    Goes,
+}
+
 /// Who is there, and who was.
 #[derive(Default)]
 pub(super) struct Staff {
     /// The place of each node that is there or is to come: what clients call it.
     places: BTreeMap<u64, NodeId>,
-    /// The nodes that are gone.
-    retired: Vec<NodeId>,
-    /// Whether a node is being replaced.
+    /// The nodes that are on their way out.
+    leaving: BTreeSet<NodeId>,
+    /// How many machines were taken from the spares.
+    taken: u64,
+    /// Whether the members are being changed.
     busy: bool,
 }
 
@@ -58,6 +76,18 @@ impl World {
         self.staff.lock().places.values().copied().collect()
     }
 
+    /// The places of the nodes that are there or are to come, each called like the node that was its
+    /// first.
+    pub(super) fn places(&self) -> Vec<NodeId> {
+        self.staff
+            .lock()
+            .places
+            .keys()
+            .copied()
+            .map(NodeId)
+            .collect()
+    }
+
     /// The node in the place of this one, which may be itself.
     pub(crate) fn stand_in(&self, node: NodeId) -> NodeId {
         let staff = self.staff.lock();
@@ -69,34 +99,94 @@ impl World {
         self.staff.lock().places.values().any(|id| *id == node)
     }
 
-    /// Whether a node is being replaced.
-    pub(super) fn is_replacing(&self) -> bool {
-        self.staff.lock().busy
+    /// The nodes that are lost, damaged beyond use, or being removed.
+    pub(super) fn leaving(&self) -> BTreeSet<NodeId> {
+        self.staff.lock().leaving.clone()
     }
 
-    /// A machine is lost, if one may be: true if now it is, and has to be replaced.
-    pub(super) fn lose(&self, node: NodeId) -> bool {
-        {
-            let mut staff = self.staff.lock();
-            let has_spare = staff.retired.len() < SPARES as usize;
-            if staff.busy || !has_spare || self.plan.nodes < NODES_MIN {
-                return false;
-            }
-            staff.busy = true;
-            staff.retired.push(node);
+    /// Whether members are being changed, or have to be.
+    pub(super) fn is_restaffing(&self) -> bool {
+        let staff = self.staff.lock();
+        let is_condemned = |node: &NodeId| self.life(*node, |life| life.condemned);
+        staff.busy || staff.places.values().any(is_condemned)
+    }
+
+    /// Whether there are machines left for so many nodes.
+    pub(super) fn has_spare_for(&self, nodes: u64) -> bool {
+        self.staff.lock().taken + nodes <= SPARES
+    }
+
+    /// Who votes, unless that is being changed.
+    pub(super) fn settled_voters(&self) -> Option<BTreeSet<NodeId>> {
+        if self.staff.lock().busy {
+            return None;
         }
+        let newest = self
+            .rosters()
+            .into_iter()
+            .max_by_key(|roster| roster.since)?;
+        let membership = newest.membership;
+        let is_settled = !membership.is_joint() && membership.learners.is_empty();
+        is_settled.then(|| membership.voters.iter().copied().collect())
+    }
+
+    /// The members are to be changed: a machine comes, for another one or for none, or only goes. False
+    /// if that cannot be done now.
+    fn take_charge(&self, change: Change) -> bool {
+        // Those that are damaged will need a spare, too.
+        let mut impaired = self.impaired();
+        let comes = u64::from(change != Change::Goes);
+        if let Change::Replaces(node) = change {
+            impaired.remove(&node);
+        }
+        if comes > 0 && !self.has_spare_for(comes + impaired.len() as u64) {
+            return false;
+        }
+        let mut staff = self.staff.lock();
+        if staff.busy {
+            return false;
+        }
+        staff.busy = true;
+        staff.taken += comes;
+        true
+    }
+
+    /// A machine is lost, if the cluster can bear that: true if now it is, and has to be replaced.
+    pub(super) fn lose(&self, node: NodeId) -> bool {
+        let mut impaired = self.impaired();
+        impaired.insert(node);
+        let nodes = self.node_ids().len();
+        if nodes < NODES_MIN
+            || 2 * impaired.len() >= nodes
+            || !self.take_charge(Change::Replaces(node))
+        {
+            return false;
+        }
+        self.staff.lock().leaving.insert(node);
         self.hold_down(node);
         true
     }
 
-    /// Puts another machine in the place of `old`, which is lost. Runs on a node that never fails.
+    /// Puts another machine in the place of `old`, which is lost, or cannot be used any more. Runs on
+    /// a node that never fails.
     pub(super) async fn replace(self: Arc<Self>, old: NodeId) {
-        let name = format!("in place of {old}");
-        let new = self.appoint(old, &name).await;
-        if !self.drives.contains_key(&new) {
-            let what = format!("the member in place of {old} got the number {new}");
-            return self.accuse(Violation::new("LIVE", what));
+        // One whose drive turned out to be damaged has to wait for its turn.
+        while !self.leaving().contains(&old) && self.is_present(old) {
+            if self.take_charge(Change::Replaces(old)) {
+                self.staff.lock().leaving.insert(old);
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
         }
+        let name = format!("in place of {old}");
+        let order = Order::Replace {
+            old,
+            name: name.clone(),
+            peer: format!("{name}:1"),
+        };
+        let Some(new) = self.appoint(&order, &name).await else {
+            return;
+        };
         {
             let mut staff = self.staff.lock();
             let place = staff.places.iter().find(|(_, id)| **id == old);
@@ -104,36 +194,109 @@ impl World {
             staff.places.insert(place, new);
         }
         self.note(Source::World, "replaced", &[old.0, new.0], || json!({}));
-        server::start(&self, new);
-        while !self.rosters().iter().any(|roster| is_done(roster, new)) {
-            tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
+        self.welcome(new).await;
+        self.staff.lock().leaving.remove(&old);
+    }
+
+    /// Adds a machine, if there is one left.
+    pub(super) async fn grow(self: Arc<Self>) {
+        if !self.take_charge(Change::Comes) {
+            return;
         }
+        let name = format!("new at {}", self.now_us());
+        let order = Order::Add {
+            name: name.clone(),
+            peer: format!("{name}:1"),
+            learner: false,
+        };
+        let Some(new) = self.appoint(&order, &name).await else {
+            return;
+        };
+        self.staff.lock().places.insert(new.0, new);
+        self.note(Source::World, "grown", &[new.0], || json!({}));
+        self.welcome(new).await;
+    }
+
+    /// Starts a new member, and waits until it votes.
+    async fn welcome(self: &Arc<Self>, new: NodeId) {
+        server::start(self, new);
+        self.wait_for(|roster| is_done(roster, new)).await;
         self.staff.lock().busy = false;
     }
 
-    /// Orders a member in the place of `old`, until some server knows it.
-    async fn appoint(&self, old: NodeId, name: &str) -> NodeId {
-        let order = Order::Replace {
-            old,
-            name: name.to_owned(),
-            peer: format!("{name}:1"),
-        };
+    /// Removes a machine that is not needed.
+    pub(super) async fn shrink(self: Arc<Self>, node: NodeId) {
+        let nodes = self.node_ids().len();
+        let mut impaired = self.impaired();
+        impaired.remove(&node);
+        let is_bearable = nodes > 2 && 2 * impaired.len() < nodes - 1;
+        if !self.is_present(node) || !is_bearable || !self.take_charge(Change::Goes) {
+            return;
+        }
+        self.staff.lock().leaving.insert(node);
+        let order = Order::Remove(node);
+        self.insist_on(&order).await;
+        {
+            let mut staff = self.staff.lock();
+            staff.places.retain(|_, id| *id != node);
+        }
+        self.note(Source::World, "removed", &[node.0], || json!({}));
+        self.hold_down(node);
+        let mut staff = self.staff.lock();
+        staff.leaving.remove(&node);
+        staff.busy = false;
+    }
+
+    /// Has `node` take the leadership over, if whoever is asked first can do that.
+    pub(super) async fn lead(self: Arc<Self>, node: NodeId) {
+        let order = Order::Lead(Some(node));
+        if let Some(node) = self.node_ids().first() {
+            self.order(*node, &order).await;
+        }
+    }
+
+    /// Orders a new member, and finds out its number; none if that is one which no machine has.
+    async fn appoint(&self, order: &Order, name: &str) -> Option<NodeId> {
+        self.insist_on(order).await;
+        let rosters = self.rosters();
+        let new = rosters.iter().find_map(|roster| named(roster, name))?.id;
+        if !self.drives.contains_key(&new) {
+            let what = format!("the member {name:?} got the number {new}");
+            self.accuse(Violation::new("LIVE", what));
+            return None;
+        }
+        Some(new)
+    }
+
+    /// Gives an order until some server knows that it was carried out.
+    async fn insist_on(&self, order: &Order) {
         for attempt in 0_usize.. {
-            // Perhaps it is known: the answer to an earlier attempt may have been lost.
-            let rosters = self.rosters();
-            if let Some(member) = rosters.iter().find_map(|roster| named(roster, name)) {
-                return member.id;
+            // Perhaps it is: the answer to an earlier attempt may have been lost.
+            if self
+                .rosters()
+                .iter()
+                .any(|roster| order.is_fulfilled(roster))
+            {
+                return;
             }
             let nodes = self.node_ids();
-            let node = nodes[attempt % nodes.len()];
-            if let (Some(host), Some(clock)) = (self.host(node), self.clock(node)) {
-                let gateway = Gateway::new(host, clock, self.plan.limits.clone());
-                // Whatever the answer, the rosters tell.
-                let _ = gateway.order(&order, ORDER_WITHIN).await;
-            }
+            self.order(nodes[attempt % nodes.len()], order).await;
             tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
         }
-        unreachable!("the run ends before its operator gives up")
+    }
+
+    /// Gives an order to `node`. Whatever the answer, the rosters tell.
+    async fn order(&self, node: NodeId, order: &Order) {
+        if let (Some(host), Some(clock)) = (self.host(node), self.clock(node)) {
+            let gateway = Gateway::new(host, clock, self.plan.limits.clone());
+            let _ = gateway.order(order, ORDER_WITHIN).await;
+        }
+    }
+
+    async fn wait_for(&self, is_done: impl Fn(&Roster) -> bool) {
+        while !self.rosters().iter().any(&is_done) {
+            tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
+        }
     }
 
     /// What the running servers know of the members.

@@ -92,7 +92,7 @@ impl World {
                         .into_iter()
                         .any(|shard| shard.roster.membership.is_joint())
                 };
-                (self.is_replacing() || standing.iter().any(is_joint)).then_some(*leader)
+                (self.is_restaffing() || standing.iter().any(is_joint)).then_some(*leader)
             }
         }
     }

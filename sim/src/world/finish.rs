@@ -12,7 +12,7 @@ use sisyphus::{
 use super::{Tally, World};
 use crate::{
     client::{Asker, Trouble, key},
-    oracle::{Violation, check_final, lin},
+    oracle::{Violation, check_final, check_values, lin},
     plan::CLIENTS_MAX,
 };
 
@@ -30,22 +30,41 @@ impl World {
     pub(super) async fn finish(self: Arc<Self>) -> Result<(), Violation> {
         self.heal();
         let deadline = self.now_us() + self.plan.liveness_ms * 1_000;
-        self.staffed(deadline).await?;
-        for node in self.node_ids() {
-            self.write_on(node, deadline).await?;
+        if self.plan.beyond {
+            return self.look_around().await;
         }
+        self.staffed(deadline).await?;
+        for place in self.places() {
+            self.write_on(place, deadline).await?;
+        }
+        // A server may have found its drive damaged only when it was asked.
+        self.staffed(deadline).await?;
         self.agree(deadline).await?;
         let last = self.read_all(deadline).await?;
         self.judge(&last)
     }
 
-    /// Every machine that was lost is replaced.
+    /// Asks every node for every key, and demands no more of the answers than that they are not made
+    /// up.
+    async fn look_around(&self) -> Result<(), Violation> {
+        for number in 0..self.plan.workload.keys {
+            for place in self.places() {
+                let call = Call::Get { key: key(number) };
+                // That it does not answer is no wrong answer.
+                let _ = self.ask_last(place, &call).await;
+            }
+        }
+        check_values(&self.recorder.events())
+    }
+
+    /// Every machine that was lost is replaced, and nobody is coming or going.
     async fn staffed(&self, deadline: u64) -> Result<(), Violation> {
-        while self.is_replacing() {
+        while self.is_restaffing() {
             self.check_servers()?;
             if self.now_us() > deadline {
                 let standing = self.standing();
-                let what = format!("all is healed, and a lost machine is not replaced: {standing}");
+                let what =
+                    format!("all is healed, and members are still being changed: {standing}");
                 return Err(Violation::new("LIVE", what));
             }
             tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
@@ -63,13 +82,18 @@ impl World {
         outcome.map(|_| ())
     }
 
-    /// Asks `node` until it answers, or the deadline passes.
-    async fn insist(&self, node: NodeId, call: Call, deadline: u64) -> Result<Outcome, Violation> {
+    /// Asks the node at `place` until it answers, or the deadline passes. One that says that its drive is
+    /// damaged is replaced meanwhile.
+    async fn insist(&self, place: NodeId, call: Call, deadline: u64) -> Result<Outcome, Violation> {
         loop {
+            let node = self.stand_in(place);
             let last_trouble = match self.ask_last(node, &call).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(trouble) => trouble,
             };
+            if self.names_damage(node, &last_trouble.to_string()) {
+                self.condemn(node);
+            }
             self.check_servers()?;
             if self.now_us() > deadline {
                 let standing = self.standing();
@@ -102,7 +126,7 @@ impl World {
         loop {
             self.check_servers()?;
             let statuses = self.statuses();
-            if statuses.len() == self.plan.nodes as usize && is_settled(&statuses) {
+            if statuses.len() == self.node_ids().len() && is_settled(&statuses) {
                 return Ok(());
             }
             if self.now_us() > deadline {
@@ -122,7 +146,7 @@ impl World {
         deadline: u64,
     ) -> Result<BTreeMap<Bytes, Option<Revision>>, Violation> {
         let mut last = BTreeMap::new();
-        let nodes: Vec<NodeId> = self.node_ids();
+        let nodes: Vec<NodeId> = self.places();
         for (number, node) in (0..self.plan.workload.keys).zip(nodes.iter().cycle()) {
             let key = key(number);
             let call = Call::Get { key: key.clone() };
@@ -147,8 +171,10 @@ impl World {
         if let Some(violation) = self.hub.lock().violation.clone() {
             return Err(violation);
         }
+        let leaving = self.leaving();
         for status in self.statuses() {
-            if let Some(reason) = &status.failure {
+            let stays = !leaving.contains(&status.node);
+            if let Some(reason) = status.failure.as_ref().filter(|_| stays) {
                 let what = format!("{} has stopped serving: {reason}", status.node);
                 return Err(Violation::new("PAN", what));
             }

@@ -1,17 +1,18 @@
 //! Where all events meet: the journal, the oracles, and the faults that wait for a moment.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use sisyphus::{
     node::Event,
-    raft::Body,
-    types::{NodeId, ShardId, Term},
+    types::{Index, NodeId, ShardId, Term},
 };
 
-use super::vigil::Vigil;
+use super::{moments, vigil::Vigil};
 use crate::{
     disk::DiskEvent,
     oracle::{Panel, Violation},
-    plan::{Moment, Plan},
+    plan::Plan,
     trace::{Journal, Lines, Source, Told},
 };
 
@@ -26,6 +27,10 @@ pub(super) struct Hub {
     pub vigil: Vigil,
     /// Who became leader of the highest term.
     leader: Option<(Term, NodeId)>,
+    /// How far anybody committed.
+    committed: Index,
+    /// More may be destroyed than the cluster can bear: then nothing is promised along the way.
+    beyond: bool,
 }
 
 impl Hub {
@@ -37,6 +42,8 @@ impl Hub {
             violated_us: None,
             vigil: Vigil::new(plan),
             leader: None,
+            committed: 0,
+            beyond: plan.beyond,
         }
     }
 
@@ -54,23 +61,38 @@ impl Hub {
         if let Event::Leader { term } = event {
             self.leader = self.leader.max(Some((*term, node)));
         }
-        if let Err(violation) = self.panel.event(node, shard, event) {
+        if !self.beyond
+            && let Err(violation) = self.panel.event(node, shard, event)
+        {
             self.accuse(now_us, violation);
         }
-        moment(event).map_or(Vec::new(), |moment| self.vigil.count(now_us, node, moment))
+        if let Event::Committed { index } = event {
+            self.committed = self.committed.max(*index);
+        }
+        let mut struck = Vec::new();
+        for moment in moments::of_replica(event).into_iter().flatten() {
+            struck.extend(self.vigil.count(now_us, node, moment));
+        }
+        struck
     }
 
     /// Takes a disk's event; answers which faults strike now.
-    pub fn disk(&mut self, now_us: u64, node: NodeId, event: DiskEvent) -> Vec<usize> {
-        let (name, moment) = match event {
-            DiskEvent::Wrote => ("wrote", Moment::Wrote),
-            DiskEvent::Syncing => ("syncing", Moment::Syncing),
-            DiskEvent::Synced => ("synced", Moment::Synced),
-            DiskEvent::Renamed => ("renamed", Moment::Renamed),
-            DiskEvent::DirSynced => ("dir-synced", Moment::DirSynced),
-        };
-        (self.journal).note(now_us, Source::Node(node), name, &[], || json!({}));
-        self.vigil.count(now_us, node, moment)
+    pub fn disk(&mut self, now_us: u64, node: NodeId, event: DiskEvent, path: &str) -> Vec<usize> {
+        let (name, moments) = moments::of_disk(event, path);
+        let detail = || json!({ "path": path });
+        (self.journal).note(now_us, Source::Node(node), name, &[], detail);
+        let mut struck = Vec::new();
+        for moment in moments.into_iter().flatten() {
+            struck.extend(self.vigil.count(now_us, node, moment));
+        }
+        struck
+    }
+
+    /// Whether all that is committed is durable, and the same, on so many of these nodes.
+    pub fn is_committed_on(&self, nodes: &BTreeSet<NodeId>, count: usize) -> bool {
+        self.panel
+            .prom
+            .is_held(ShardId(0), self.committed, nodes, count)
     }
 
     /// The verdict, unless there is one already.
@@ -86,23 +108,4 @@ impl Hub {
     pub fn leader(&self) -> Option<NodeId> {
         self.leader.map(|(_, node)| node)
     }
-}
-
-/// What a fault may wait for in an event.
-fn moment(event: &Event<'_>) -> Option<Moment> {
-    Some(match event {
-        Event::Leader { .. } => Moment::Leader,
-        Event::Sent { message } => match &message.body {
-            Body::VoteReply { granted: true } => Moment::VoteSent,
-            Body::Append { .. } => Moment::AppendSent,
-            Body::AppendAccepted { .. } => Moment::AppendAcked,
-            _ => return None,
-        },
-        Event::Persisted { .. } => Moment::Persisted,
-        Event::Committed { .. } => Moment::Committed,
-        Event::Applied { .. } => Moment::Applied,
-        Event::Acknowledged { .. } => Moment::Acknowledged,
-        Event::Installed { .. } => Moment::SnapshotInstalled,
-        Event::Restored { .. } | Event::Received { .. } => return None,
-    })
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use madsim::task::NodeId as Machine;
 use serde_json::json;
-use sisyphus::{env::Clock, node::Host, types::NodeId};
+use sisyphus::{config::Limits, env::Clock, node::Host, types::NodeId};
 
 use super::{World, server};
-use crate::{disk::DiskTrouble, trace::Source};
+use crate::trace::Source;
 
 /// One node, up or down.
 #[derive(Default)]
@@ -19,9 +19,13 @@ pub(super) struct Life {
     /// How many faults keep it down.
     held_down: u32,
     /// Whether its drive has been failing while it ran or since.
-    troubled: bool,
+    pub troubled: bool,
     /// It could not go on because of that, and is kept down until the trouble is over.
-    broken: bool,
+    pub broken: bool,
+    /// It found what it had on its drive damaged, and is to be replaced.
+    pub condemned: bool,
+    /// Other limits than the plan's, if it was given any.
+    pub limits: Option<Limits>,
     /// How far its clock is off: (milliseconds, millionths).
     pub bend: (i64, i64),
     pub clock: Option<Clock>,
@@ -115,45 +119,6 @@ impl World {
         if let Some(machine) = self.life(node, |life| life.machine) {
             self.handle.resume(machine);
         }
-    }
-
-    /// Lets the drive of `node` fail syncs, or run full.
-    pub(super) fn trouble(&self, node: NodeId, failed_sync_ppm: u32, room_bytes: Option<u64>) {
-        let drive = &self.drives[&node];
-        let used = drive.used_bytes();
-        drive.set_trouble(DiskTrouble {
-            failed_sync_ppm,
-            capacity_bytes: room_bytes.map(|room| used + room),
-        });
-        self.life(node, |life| life.troubled = true);
-    }
-
-    /// The drive of `node` is mended, and whom it broke starts again.
-    pub(super) fn relieve(&self, node: NodeId) {
-        self.drives[&node].set_trouble(DiskTrouble::default());
-        if self.life(node, |life| std::mem::take(&mut life.broken)) {
-            self.let_up(node);
-        }
-    }
-
-    /// The process of `node` cannot go on. True if its drive is an excuse: then the process ends,
-    /// and starts again when the drive is mended, as somebody would see to who runs it.
-    pub(super) fn excuses(&self, node: NodeId) -> bool {
-        // Who was removed is to stop.
-        if !self.is_present(node) {
-            return true;
-        }
-        let excused = self.life(node, |life| life.troubled);
-        if excused {
-            let first = self.life(node, |life| !std::mem::replace(&mut life.broken, true));
-            if first {
-                self.hold_down(node);
-            }
-            if !self.drives[&node].is_troubled() {
-                self.nemesis.relieve(node, self.now_us());
-            }
-        }
-        excused
     }
 
     /// Asks `node` to hand its leadership over.

@@ -19,7 +19,10 @@
 //! * [`lives`] starts and ends processes. A crash is always a kill, then a start, in one helper,
 //!   because madsim does not clean up after a restart by itself.
 //! * [`server`] is the node's process: the product's own host, gateway and gRPC services.
-//! * [`admin`] replaces machines that are lost for good.
+//! * [`drives`]: which drives fail, what may be destroyed, and which excuses count.
+//! * [`admin`] replaces machines that are lost for good, adds and removes members, and has others lead.
+//! * [`rolling`]: restarts with other limits, and crowds of clients.
+//! * [`images`]: recovery of other disk images than the one that the run goes on with.
 //! * [`finish`] heals the world, demands that it serves again and agrees, and asks the last questions.
 //!
 //! Everything happens on one thread, on madsim's virtual time. No lock is held while the product is
@@ -27,11 +30,15 @@
 
 mod admin;
 mod conditions;
+mod drives;
 mod finish;
 mod hub;
+mod images;
 mod lives;
+mod moments;
 mod nemesis;
 mod record;
+mod rolling;
 mod server;
 mod vigil;
 mod watch;
@@ -41,7 +48,10 @@ pub(crate) use server::address;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use madsim::runtime::{Handle, NodeHandle};
+use madsim::{
+    runtime::{Handle, NodeHandle},
+    task::JoinHandle,
+};
 use parking_lot::Mutex;
 use serde_json::json;
 use sisyphus::{env::Clock, history::Recorder, node::Host, types::NodeId};
@@ -79,6 +89,8 @@ pub(crate) struct World {
     staff: Mutex<Staff>,
     /// What the shrinker needs to know.
     notes: Notes,
+    /// Clients that came in bursts.
+    guests: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Runs `plan`. Must be called on the main task of a fresh madsim runtime.
@@ -123,6 +135,7 @@ impl World {
                 staff: Mutex::new(Staff::founders(plan.node_ids())),
                 hub: Mutex::new(Hub::new(&plan, notes.lines.clone())),
                 lives: Mutex::default(),
+                guests: Mutex::default(),
                 nemesis: Nemesis::new(&plan),
                 conditions: Conditions::new(&plan),
                 notes,
@@ -183,6 +196,10 @@ impl World {
         for client in clients {
             // A client never panics on an answer; if it is gone, the run is over anyway.
             let _ = client.await;
+        }
+        let guests = std::mem::take(&mut *self.guests.lock());
+        for guest in guests {
+            let _ = guest.await;
         }
         // Without the operations that were taken out of a plan, its faults still have their time.
         let over_us = self

@@ -64,11 +64,11 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
         // Told apart by the streams between servers, which do not exist here.
         mark: 0,
         founders: world.founders(node),
-        limits: world.plan.limits.clone(),
+        limits: world.limits(node),
     };
     match Host::start(settings, doors).await {
         Ok(host) => serve(&world, node, incarnation, host, clock).await,
-        Err(error) if !world.excuses(node) => {
+        Err(error) if !world.excuses(node, &error.to_string()) => {
             let what = format!("{node} refuses to start: {error}");
             world.accuse(Violation::new("PAN", what));
         }
@@ -95,7 +95,7 @@ async fn serve(world: &Arc<World>, node: NodeId, incarnation: u64, host: Host, c
     let inbound: Arc<dyn Inbound> = Arc::new(host.clone());
     world.life(node, |life| life.host = Some(host.clone()));
     world.net.attach(node, inbound);
-    let limits = &world.plan.limits;
+    let limits = &world.limits(node);
     let failure = host.failure();
     let gateway = Gateway::new(host, clock, limits.clone());
     let face = Face::new(gateway, CLUSTER, node, limits);
@@ -108,7 +108,7 @@ async fn serve(world: &Arc<World>, node: NodeId, incarnation: u64, host: Host, c
         reason = failure.wait() => format!("{node} has stopped serving: {reason}"),
         Err(error) = serving => format!("{node} cannot serve: {error}"),
     };
-    if !world.excuses(node) {
+    if !world.excuses(node, &trouble) {
         world.accuse(Violation::new("PAN", trouble));
     }
 }

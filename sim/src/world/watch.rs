@@ -43,12 +43,12 @@ impl Observer for Watch {
 
 /// The hook of a node's disk. Dead processes do not reach the disk, so they are not heard here.
 pub(super) fn disk_hook(world: Weak<World>, node: NodeId) -> Hook {
-    Arc::new(move |event| {
+    Arc::new(move |event, path| {
         let Some(world) = world.upgrade() else {
             return;
         };
         let now = world.now_us();
-        let struck = world.hub.lock().disk(now, node, event);
+        let struck = world.hub.lock().disk(now, node, event, path);
         for fault in struck {
             world.strike(fault, Some(node));
         }

@@ -1,4 +1,15 @@
 //! Carries faults out, and takes them back.
+//!
+//! * Here is the agenda: what strikes when, and what is over when.
+//! * [`inflict`]: what each kind of fault does to the world, and what is undone when it is over.
+//! * [`network`]: which links a cut takes away.
+//!
+//! A fault that waits for an event strikes within the event, on the task that caused it. What cannot be done
+//! there (to end a process that calls, to ask a server for something) is put on the agenda, or is done
+//! by a task of its own on the nemesis's machine, which never fails.
+
+mod inflict;
+mod network;
 
 use std::{
     any::Any,
@@ -12,9 +23,9 @@ use serde_json::json;
 use sisyphus::types::NodeId;
 use tokio::sync::Notify;
 
-use super::World;
+use super::{World, images::Image};
 use crate::{
-    plan::{Cut, Fault, Plan, Reseed, Until, What, When, Who},
+    plan::{Fault, Plan, Reseed, Until, When, Who},
     trace::Source,
 };
 
@@ -32,11 +43,24 @@ pub(super) struct Nemesis {
 struct State {
     /// What is to be done, by time in microseconds.
     agenda: BTreeMap<(u64, Task), ()>,
-    /// Faults that have struck and are not over, with those whom they struck.
-    active: BTreeMap<usize, Vec<NodeId>>,
+    /// Faults that have struck and are not over.
+    active: BTreeMap<usize, Struck>,
     healed: bool,
+    /// Disk images that wait to be recovered.
+    images: Vec<Image>,
     /// What dead processes left, to be dropped where no process is running.
     graveyard: Vec<Box<dyn Any + Send>>,
+}
+
+/// A fault that has struck.
+#[derive(Clone, Default)]
+struct Struck {
+    /// Whom.
+    nodes: Vec<NodeId>,
+    /// The links that it has to do with.
+    links: Vec<(NodeId, NodeId)>,
+    /// Whether it cuts them at the moment.
+    is_cut: bool,
 }
 
 /// Something to be done, mostly about the fault at a place in the plan.
@@ -44,10 +68,16 @@ struct State {
 enum Task {
     Strike(usize),
     Mend(usize),
+    /// A cut comes or goes.
+    Flap(usize),
+    /// Something is to be done by an operator or by clients.
+    Begin(usize),
     /// A process ended of a trouble that was over already.
     Relieve(NodeId),
-    /// A machine was lost.
+    /// A machine was lost, or cannot be used any more.
     Replace(NodeId),
+    /// There are images to be recovered.
+    Inspect,
     /// From now on chance falls otherwise, with this salt.
     Reseed(u64),
 }
@@ -77,12 +107,27 @@ impl Nemesis {
 
     /// Has a node started again as soon as its last process is gone.
     pub fn relieve(&self, node: NodeId, now_us: u64) {
-        self.at_once(Task::Relieve(node), now_us);
+        self.schedule(Task::Relieve(node), now_us);
     }
 
-    /// Something is to be done where no process is running.
-    fn at_once(&self, task: Task, now_us: u64) {
-        self.state.lock().agenda.insert((now_us, task), ());
+    /// Has a machine replaced as soon as that can be done.
+    pub fn replace(&self, node: NodeId, now_us: u64) {
+        self.schedule(Task::Replace(node), now_us);
+    }
+
+    /// Has images recovered.
+    pub fn keep_images(&self, images: Vec<Image>, now_us: u64) {
+        self.state.lock().images.extend(images);
+        self.schedule(Task::Inspect, now_us);
+    }
+
+    fn take_images(&self) -> Vec<Image> {
+        std::mem::take(&mut self.state.lock().images)
+    }
+
+    /// Something is to be done where no process is running, at a time or after it.
+    fn schedule(&self, task: Task, due_us: u64) {
+        self.state.lock().agenda.insert((due_us, task), ());
         self.changed.notify_one();
     }
 
@@ -111,7 +156,14 @@ impl World {
                 match task {
                     Task::Strike(place) => self.strike(place, None),
                     Task::Mend(place) => self.mend(place),
+                    Task::Flap(place) => self.flap(place),
+                    Task::Begin(place) => self.set_about(place),
                     Task::Relieve(node) => self.relieve(node),
+                    Task::Inspect => {
+                        for image in self.nemesis.take_images() {
+                            madsim::task::spawn_local(self.clone().inspect(image));
+                        }
+                    }
                     Task::Replace(node) => {
                         madsim::task::spawn(self.clone().replace(node));
                     }
@@ -133,13 +185,18 @@ impl World {
     /// The fault at `place` of the plan strikes now, on `struck`'s event if there is one.
     pub(super) fn strike(&self, place: usize, struck: Option<NodeId>) {
         let fault = &self.plan.faults[place];
-        let nodes = self.resolve(who(&fault.what), struck);
+        let who = fault.what.who();
+        let nodes = who.map_or(Vec::new(), |who| self.resolve(who, struck));
         {
             let mut state = self.nemesis.state.lock();
-            if state.healed || nodes.is_empty() {
+            if state.healed || (who.is_some() && nodes.is_empty()) {
                 return;
             }
-            state.active.insert(place, nodes.clone());
+            let begun = Struck {
+                nodes: nodes.clone(),
+                ..Struck::default()
+            };
+            state.active.insert(place, begun);
             if let Until::After { ms } = fault.until {
                 let due = self.now_us() + ms * 1_000;
                 state.agenda.insert((due, Task::Mend(place)), ());
@@ -153,12 +210,17 @@ impl World {
 
     /// The fault at `place` is over.
     fn mend(&self, place: usize) {
-        let Some(nodes) = self.nemesis.state.lock().active.remove(&place) else {
+        let Some(struck) = self.nemesis.state.lock().active.remove(&place) else {
             return;
         };
         let fault = &self.plan.faults[place];
-        self.note_fault("mended", place, fault, &nodes);
-        self.undo(place, &fault.what, &nodes);
+        self.note_fault("mended", place, fault, &struck.nodes);
+        self.undo(place, &fault.what, &struck);
+    }
+
+    /// Whether nothing strikes any more.
+    pub(super) fn is_healed(&self) -> bool {
+        self.nemesis.state.lock().healed
     }
 
     /// Everything is over, and nothing more strikes.
@@ -167,7 +229,10 @@ impl World {
         let active: Vec<usize> = {
             let mut state = self.nemesis.state.lock();
             state.healed = true;
-            let is_kept = |task: &Task| !matches!(task, Task::Strike(_) | Task::Mend(_));
+            let is_kept = |task: &Task| {
+                use Task::{Begin, Flap, Mend, Strike};
+                !matches!(task, Strike(_) | Mend(_) | Flap(_) | Begin(_))
+            };
             state.agenda.retain(|(_, task), ()| is_kept(task));
             state.active.keys().copied().collect()
         };
@@ -205,125 +270,5 @@ impl World {
         };
         nodes.retain(|node| self.is_present(*node));
         nodes.into_iter().collect()
-    }
-
-    fn inflict(&self, place: usize, what: &What, nodes: &[NodeId]) {
-        match what {
-            What::Crash { .. } => nodes.iter().for_each(|node| self.hold_down(*node)),
-            What::PowerLoss { .. } => {
-                for node in nodes {
-                    self.hold_down(*node);
-                    self.drives[node].lose_power();
-                }
-            }
-            What::Pause { .. } => nodes.iter().for_each(|node| self.pause(*node)),
-            What::Partition { cut } => {
-                let links = self.links(cut, nodes);
-                links.iter().for_each(|(from, to)| self.net.cut(*from, *to));
-            }
-            What::Links { link, .. } => {
-                for (from, to) in self.all_links(nodes) {
-                    self.net.degrade(from, to, place as u64, *link);
-                }
-            }
-            What::Disks { disk, .. } => {
-                nodes
-                    .iter()
-                    .for_each(|node| self.drives[node].set_model(*disk));
-            }
-            What::Failing {
-                failed_sync_ppm,
-                room_bytes,
-                ..
-            } => nodes
-                .iter()
-                .for_each(|node| self.trouble(*node, *failed_sync_ppm, *room_bytes)),
-            What::Resign { .. } => nodes.iter().for_each(|node| self.resign(*node)),
-            What::Replace { .. } => {
-                if self.lose(nodes[0]) {
-                    let task = Task::Replace(nodes[0]);
-                    self.nemesis.at_once(task, self.now_us());
-                }
-            }
-            What::Clock {
-                offset_ms,
-                drift_ppm,
-                ..
-            } => nodes
-                .iter()
-                .for_each(|node| self.bend(*node, *offset_ms, *drift_ppm)),
-        }
-    }
-
-    fn undo(&self, place: usize, what: &What, nodes: &[NodeId]) {
-        match what {
-            What::Crash { .. } | What::PowerLoss { .. } => {
-                nodes.iter().for_each(|node| self.let_up(*node));
-            }
-            What::Pause { .. } => nodes.iter().for_each(|node| self.resume(*node)),
-            What::Partition { cut } => {
-                let links = self.links(cut, nodes);
-                links
-                    .iter()
-                    .for_each(|(from, to)| self.net.mend(*from, *to));
-            }
-            What::Links { .. } => {
-                for (from, to) in self.all_links(nodes) {
-                    self.net.restore(from, to, place as u64);
-                }
-            }
-            What::Disks { .. } => {
-                nodes
-                    .iter()
-                    .for_each(|node| self.drives[node].set_model(self.plan.disk));
-            }
-            What::Failing { .. } => nodes.iter().for_each(|node| self.relieve(*node)),
-            What::Resign { .. } | What::Replace { .. } => {}
-            What::Clock { .. } => nodes.iter().for_each(|node| self.bend(*node, 0, 0)),
-        }
-    }
-
-    /// The links that a cut around `side` takes away.
-    fn links(&self, cut: &Cut, side: &[NodeId]) -> Vec<(NodeId, NodeId)> {
-        let inside: BTreeSet<NodeId> = side.iter().copied().collect();
-        let across = self.pairs().filter(|(from, to)| {
-            let (from, to) = (inside.contains(from), inside.contains(to));
-            match cut {
-                Cut::Split { .. } => from != to,
-                Cut::Mute { .. } => from && !to,
-                Cut::Deaf { .. } => !from && to,
-            }
-        });
-        across.collect()
-    }
-
-    /// The links that begin or end at one of `nodes`.
-    fn all_links(&self, nodes: &[NodeId]) -> Vec<(NodeId, NodeId)> {
-        let touches = |(from, to): &(NodeId, NodeId)| nodes.contains(from) || nodes.contains(to);
-        self.pairs().filter(touches).collect()
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + use<'_> {
-        let nodes = || self.drives.keys().copied();
-        nodes()
-            .flat_map(move |from| nodes().map(move |to| (from, to)))
-            .filter(|(from, to)| from != to)
-    }
-}
-
-fn who(what: &What) -> &Who {
-    match what {
-        What::Crash { who }
-        | What::PowerLoss { who }
-        | What::Pause { who }
-        | What::Links { who, .. }
-        | What::Disks { who, .. }
-        | What::Failing { who, .. }
-        | What::Resign { who }
-        | What::Replace { who }
-        | What::Clock { who, .. } => who,
-        What::Partition { cut } => match cut {
-            Cut::Split { side } | Cut::Mute { side } | Cut::Deaf { side } => side,
-        },
     }
 }

@@ -1,0 +1,112 @@
+//! Damage to what was synced: a drive that does not keep what it has, or never had it.
+//!
+//! All of it strikes in a moment, so that whoever lets it strike knows what was at stake: a write that
+//! was lost or went astray is one of the last that were acknowledged, and it is undone.
+
+use std::collections::BTreeSet;
+
+use sisyphus::rng::Rng;
+
+use super::{SECTOR_BYTES, platter::Platter};
+use crate::plan::Damage;
+
+/// Tries to find a sector in which something is written.
+const LOOKS: usize = 8;
+
+/// A sector of a file: (path, number of the file, sector).
+type Place = (String, u64, usize);
+
+impl Platter {
+    /// Damages a file whose path begins with `prefix`. Answers the paths of what is damaged; none if
+    /// there is nothing to be damaged that way.
+    pub fn damage(&mut self, how: Damage, prefix: &str, rng: &mut Rng) -> Vec<String> {
+        let places = match how {
+            Damage::Flip | Damage::Garbage => self.decay(how, prefix, rng),
+            Damage::Lost => self.lose_write(prefix, rng).map(|(place, _)| vec![place]),
+            Damage::Misdirected => self.misdirect(prefix, rng),
+        };
+        let places = places.unwrap_or_default();
+        for (path, number, _) in &places {
+            self.damaged.insert((path.clone(), *number));
+        }
+        places.into_iter().map(|(path, ..)| path).collect()
+    }
+
+    /// The paths of files that were damaged, those among them that they got later.
+    pub fn damaged(&self) -> BTreeSet<String> {
+        let numbers: BTreeSet<u64> = self.damaged.iter().map(|(_, number)| *number).collect();
+        let paths = self.damaged.iter().map(|(path, _)| path.clone());
+        paths.chain(self.tree.names_of(&numbers)).collect()
+    }
+
+    /// Changes a sector at random.
+    fn decay(&mut self, how: Damage, prefix: &str, rng: &mut Rng) -> Option<Vec<Place>> {
+        let (path, number, sector) = self.any_sector(prefix, rng)?;
+        let inode = self.inode(number);
+        let start = sector * SECTOR_BYTES;
+        let end = (start + SECTOR_BYTES).min(inode.durable().len());
+        let mut bytes = inode.durable()[start..end].to_vec();
+        match how {
+            Damage::Flip => {
+                for _ in 0..rng.between(1, 4) {
+                    let bit = rng.below(8 * bytes.len() as u64) as usize;
+                    bytes[bit / 8] ^= 1 << (bit % 8);
+                }
+            }
+            _ => bytes.fill_with(|| rng.next_u64() as u8),
+        }
+        inode.corrupt(sector, &bytes);
+        Some(vec![(path, number, sector)])
+    }
+
+    /// Undoes one of the last writes. Answers where it was, and what it had written.
+    fn lose_write(&mut self, prefix: &str, rng: &mut Rng) -> Option<(Place, Vec<u8>)> {
+        let mut written = Vec::new();
+        for (path, number) in self.durable_files(prefix) {
+            let older = self.inode(number).older();
+            let places =
+                older.map(|(sector, bytes)| ((path.clone(), number, sector), bytes.to_vec()));
+            written.extend(places);
+        }
+        if written.is_empty() {
+            return None;
+        }
+        let (place, before) = written.swap_remove(rng.below(written.len() as u64) as usize);
+        let lost = self.inode(place.1).corrupt(place.2, &before);
+        Some((place, lost))
+    }
+
+    /// Puts one of the last writes elsewhere.
+    fn misdirect(&mut self, prefix: &str, rng: &mut Rng) -> Option<Vec<Place>> {
+        let (place, lost) = self.lose_write(prefix, rng)?;
+        let mut places = vec![place];
+        // Wherever it went: to the files of another kind as well.
+        if let Some((path, number, sector)) = self.any_sector("", rng) {
+            self.inode(number).corrupt(sector, &lost);
+            places.push((path, number, sector));
+        }
+        Some(places)
+    }
+
+    /// A sector of a file, one that holds something if that is soon found.
+    fn any_sector(&mut self, prefix: &str, rng: &mut Rng) -> Option<Place> {
+        let mut files = self.durable_files(prefix);
+        files.retain(|(_, number)| !self.inode(*number).durable().is_empty());
+        if files.is_empty() {
+            return None;
+        }
+        let mut found = None;
+        for _ in 0..LOOKS {
+            let (path, number) = rng.pick(&files);
+            let bytes = self.inode(*number).durable();
+            let sector = rng.below(bytes.len().div_ceil(SECTOR_BYTES) as u64) as usize;
+            let holds = bytes[sector * SECTOR_BYTES..].iter().take(SECTOR_BYTES);
+            let is_blank = holds.clone().all(|byte| *byte == 0);
+            found = Some((path.clone(), *number, sector));
+            if !is_blank {
+                break;
+            }
+        }
+        found
+    }
+}
