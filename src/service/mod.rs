@@ -11,6 +11,7 @@
 //! | [`grpc`] | etcd's clients, `sicli`, the simulation's workload | yes |
 //! | `http` | browsers, `curl`, probes | no |
 //! | `metrics` | Prometheus | no |
+//! | `front` | gRPC calls, on their way to their service | no |
 //! | `server` | puts one node's faces, peers and host together | no |
 //! | `entry`, `presence` | which member this node is; what it does to be known as that | no |
 //!
@@ -21,6 +22,8 @@
 
 #[cfg(not(feature = "simulated"))]
 mod entry;
+#[cfg(not(feature = "simulated"))]
+mod front;
 pub mod grpc;
 #[cfg(not(feature = "simulated"))]
 mod health;

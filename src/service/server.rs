@@ -1,21 +1,26 @@
 //! One node of the product: its host, its peers and its faces, put together and taken apart.
 
 use std::{
+    convert::Infallible,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use axum::{http::Uri, middleware, response::Response, serve::ListenerExt};
+use axum::{http::Uri, response::Response, serve::ListenerExt};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tonic::{
     Status,
+    body::Body,
+    codegen::{Service, http},
     service::Routes,
     transport::{Server as GrpcServer, server::TcpIncoming},
 };
+use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::{
     entry::{Entry, entry},
+    front::Front,
     grpc::{ClusterService, Face, KvService, MaintenanceService},
     health,
     http::App,
@@ -175,7 +180,8 @@ impl Server {
             directory.clone(),
             inbound,
             parting.clone(),
-        ));
+        ))
+        .prepare();
         let app = App::new(gateway.clone(), metrics.clone(), &config.limits);
         let mut tasks = Tasks::default();
         tasks.spawn(follow_members(host.clone(), directory.clone()));
@@ -188,7 +194,7 @@ impl Server {
             clock.clone(),
         ));
         let health = health::service(&mut tasks, gateway.clone(), clock, stopping.clone());
-        let clients = client_routes(&config, entry.node, &gateway, metrics).add_service(health);
+        let clients = client_services(&config, entry.node, &gateway, metrics, health);
         let peers = Doors {
             close: close_peers,
             serving: vec![spawn(serve_grpc("peers", peer, incoming, parting))],
@@ -313,26 +319,22 @@ fn me(config: &Config, entry: &Entry) -> Me {
 }
 
 /// The services of clients, measured.
-fn client_routes(
+fn client_services(
     config: &Config,
     node: NodeId,
     gateway: &Gateway,
     metrics: Arc<Metrics>,
-) -> Routes {
+    health: HealthServer<impl Health>,
+) -> Front {
     let face = Face::new(gateway.clone(), config.cluster_id(), node, &config.limits);
     let message_bytes = 2 * config.limits.value_bytes_max + MESSAGE_BYTES_BESIDE;
     let kv = KvServer::new(KvService::new(face.clone())).max_decoding_message_size(message_bytes);
     let cluster = ClusterService::new(face.clone());
-    let routes = Routes::new(kv)
-        .add_service(ClusterServer::new(cluster))
-        .add_service(MaintenanceServer::new(MaintenanceService::new(face)));
-    let measured = middleware::from_fn_with_state(metrics, Metrics::measure_grpc);
-    Routes::from(
-        routes
-            .into_axum_router()
-            .fallback(not_served)
-            .layer(measured),
-    )
+    let others = Routes::new(ClusterServer::new(cluster))
+        .add_service(MaintenanceServer::new(MaintenanceService::new(face)))
+        .add_service(health);
+    let others = Routes::from(others.into_axum_router().fallback(not_served));
+    Front::new(kv, others, metrics)
 }
 
 /// The answer to a method that etcd has and we do not, which should not look like a broken server.
@@ -341,20 +343,26 @@ async fn not_served(uri: Uri) -> Response {
     Status::unimplemented(format!("etcdserver: {method} is not served")).into_http()
 }
 
-async fn serve_grpc(
+async fn serve_grpc<S>(
     face: &'static str,
     listener: TcpListener,
-    routes: Routes,
+    services: S,
     stopping: watch::Receiver<bool>,
-) {
+) where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
     let served = GrpcServer::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(STREAMS_MAX)
-        .add_routes(routes)
         .serve_with_incoming_shutdown(
+            services,
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stopped(stopping),
         )

@@ -2,8 +2,8 @@
 //!
 //! Three sources, one registry per node (several nodes may live in one process):
 //!
-//! * *counted as it happens*: requests and their latencies, by two middlewares around the faces
-//!   ([`Metrics::measure_http`], [`Metrics::measure_grpc`]), and syncs by a disk that wraps the real
+//! * *counted as it happens*: requests and their latencies, by what stands around the faces
+//!   ([`Metrics::measure_http`], [`Metrics::measured_grpc`]), and syncs by a disk that wraps the real
 //!   one ([`Metrics::watch`]);
 //! * *asked at the scrape*: everything the node knows of itself anyway (`state`), so that no number
 //!   here can be older than the scrape or differ from `/v1/status`;
@@ -122,6 +122,11 @@ impl Metrics {
         let mut out = String::new();
         encode(&mut out, &self.registry.read()).expect("a string takes everything");
         out
+    }
+
+    /// Now, on the metrics' clock.
+    pub fn now_us(&self) -> u64 {
+        self.clock.now_us()
     }
 
     /// Seconds since `began_us` on the metrics' clock.

@@ -71,18 +71,21 @@ impl Metrics {
         response
     }
 
-    /// Measures what passes through a gRPC router.
-    pub async fn measure_grpc(
-        State(metrics): State<Arc<Metrics>>,
-        request: Request,
-        next: Next,
-    ) -> Response {
-        let operation = grpc_operation(request.uri().path());
-        let began_us = metrics.clock.now_us();
-        let response = next.run(request).await;
-        let seconds = metrics.since(began_us);
-        metrics.count("grpc", operation, grpc_result(response.headers()), seconds);
-        response
+    /// Takes a gRPC call into account that was answered with these headers.
+    pub fn measured_grpc(&self, operation: &'static str, headers: &HeaderMap, began_us: u64) {
+        let seconds = self.since(began_us);
+        self.count("grpc", operation, grpc_result(headers), seconds);
+    }
+
+    /// What a gRPC call of this path does, as the label says it.
+    pub fn grpc_operation(path: &str) -> &'static str {
+        match path {
+            "/etcdserverpb.KV/Range" => "range",
+            "/etcdserverpb.KV/Put" => "put",
+            "/etcdserverpb.KV/DeleteRange" => "delete",
+            "/etcdserverpb.KV/Txn" => "txn",
+            _ => "other",
+        }
     }
 
     fn count(
@@ -130,16 +133,6 @@ fn http_result(status: StatusCode) -> &'static str {
         status if status.is_client_error() => "refused",
         status if status.is_server_error() => "failed",
         _ => "ok",
-    }
-}
-
-fn grpc_operation(path: &str) -> &'static str {
-    match path {
-        "/etcdserverpb.KV/Range" => "range",
-        "/etcdserverpb.KV/Put" => "put",
-        "/etcdserverpb.KV/DeleteRange" => "delete",
-        "/etcdserverpb.KV/Txn" => "txn",
-        _ => "other",
     }
 }
 
