@@ -30,5 +30,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .emit_rerun_if_changed(false)
         .bytes(["."])
         .compile_protos(&FILES, &[proto.to_string_lossy().as_ref()])?;
+    // The real half once more: its buffers are ours.
+    tonic_prost_build::configure()
+        .file_descriptor_set_path(&descriptors)
+        .skip_protoc_run()
+        .emit_rerun_if_changed(false)
+        .bytes(".")
+        .codec_path("crate::rpc::Buffered")
+        .compile_protos(&FILES, &[proto.to_string_lossy().as_ref()])?;
     Ok(())
 }

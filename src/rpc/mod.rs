@@ -11,6 +11,8 @@
 //! Invariants: no input panics; nothing is allocated that the input does not hold; a field that is
 //! not understood is refused, never ignored.
 
+#[cfg(not(feature = "simulated"))]
+mod buffers;
 mod convert;
 mod envelope;
 pub mod etcd;
@@ -19,6 +21,8 @@ pub mod peers;
 pub mod proto;
 mod transfer;
 
+#[cfg(not(feature = "simulated"))]
+pub use buffers::Buffered;
 pub use convert::{ConvertError, FRAME_BYTES_MAX, decode, encode};
 pub use envelope::{Asked, Envelope, Forward, ForwardReply, PeerBody, StateHash};
 pub use transfer::{SnapshotAck, SnapshotChunk, SnapshotOffer, SnapshotWord};
