@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tonic::{Request, Response, Status, transport::Channel};
+use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
 
 use super::{
     Client, ClientError,
@@ -35,11 +35,19 @@ impl Stamp {
         request.set_timeout(self.within);
         if let Some(RequestId { client, sequence }) = self.identity {
             let metadata = request.metadata_mut();
-            metadata.insert(CLIENT_ID, client.into());
-            metadata.insert(SEQUENCE, sequence.into());
+            metadata.insert(CLIENT_ID, unlike_any(client));
+            metadata.insert(SEQUENCE, unlike_any(sequence));
         }
         request
     }
+}
+
+/// A number that hardly comes twice: the two ends of a connection are not to remember it for the
+/// next call, instead of what does come again.
+fn unlike_any(number: u64) -> AsciiMetadataValue {
+    let mut value = AsciiMetadataValue::from(number);
+    value.set_sensitive(true);
+    value
 }
 
 /// How a call failed.
