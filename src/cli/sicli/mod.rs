@@ -38,6 +38,7 @@ use self::{
     args::{Args, ClusterCommand, Command},
     output::Output,
 };
+use super::runtime;
 use crate::{
     client::{Client, ClientError, Connections},
     env::{Clock, machine_rng},
@@ -104,10 +105,7 @@ impl From<std::io::Error> for Failure {
 /// The program. Parses the process's arguments; clap itself ends it with 2 on wrong ones.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let ended = match runtime {
+    let ended = match runtime() {
         Ok(runtime) => runtime.block_on(run(args)),
         Err(error) => Err(Failure::unknown(format!("cannot start threads: {error}"))),
     };

@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Ended;
 use crate::{
+    cli::runtime,
     config::ConfigError,
     env::task::{channel, select, spawn},
     service::Server,
@@ -21,12 +22,9 @@ struct Signals {
     interrupt: Signal,
 }
 
-/// Runs a program on a runtime with a thread per core.
+/// Runs a program on the runtime.
 pub(super) fn to_the_end(program: impl Future<Output = Result<(), Ended>>) -> Result<(), Ended> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| Ended::System {
+    let runtime = runtime().map_err(|error| Ended::System {
         what: "start threads",
         error,
     })?;
