@@ -85,6 +85,8 @@ pub(super) struct Replica {
     pub(super) writing: bool,
     /// Whether the applier has a batch of ours.
     pub(super) applying: bool,
+    /// A tick has passed since the core was asked last.
+    pub(super) ticked: bool,
     pub(super) durable: LogPosition,
     pub(super) pending: Pending,
     pub(super) reads: Reads,
@@ -158,6 +160,7 @@ impl Replica {
     }
 
     fn tick(&mut self) {
+        self.ticked = true;
         self.raft.tick(self.clock.now_us());
         self.tick_resignation();
         self.send_snapshots();
@@ -276,6 +279,7 @@ impl Replica {
             } else {
                 self.limits.append_bytes_max
             },
+            tell: std::mem::take(&mut self.ticked),
         };
         if let Some(id) = self.reads.group() {
             self.ask(id);

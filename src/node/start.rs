@@ -98,6 +98,7 @@ impl ReplicaParts<'_> {
             applier,
             writing: false,
             applying: false,
+            ticked: false,
             pending: Pending::default(),
             reads: Reads::default(),
             resignation: Resignation::default(),

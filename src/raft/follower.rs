@@ -17,6 +17,8 @@ pub(super) struct Follower {
     leader: Option<NodeId>,
     /// Up to here the log in memory is known to agree with the leader's.
     verified: Index,
+    /// Up to here the leader is known to have committed, though this log may not reach so far yet.
+    known: Index,
     /// Up to here the leader was told that it agrees, durably, or gains nothing by being told.
     vouched: Index,
     /// An append up to here waits for its answer until it is durable.
@@ -45,6 +47,7 @@ impl Follower {
         Follower {
             leader,
             verified: commit,
+            known: commit,
             vouched: commit,
             owed: None,
             whole_at: None,
@@ -190,8 +193,15 @@ impl Follower {
             return;
         }
         self.verified = self.verified.max(end);
-        shared.commit_to(commit.min(self.verified));
+        self.hear_of_commit(shared, commit);
         self.accept(shared, end);
+    }
+
+    /// The leader has committed everything up to `commit`. So has this replica, as far as its log is
+    /// known to be the leader's, and the rest as soon as it is.
+    fn hear_of_commit(&mut self, shared: &mut Shared, commit: Index) {
+        self.known = self.known.max(commit);
+        shared.commit_to(self.known.min(self.verified));
     }
 
     /// Owes the leader a word that the log agrees up to `index`.
@@ -239,6 +249,8 @@ impl Follower {
         if let Some(question) = position.and_then(|at| self.asked.remove(at)) {
             let reads = question.reads.into_iter().map(|id| (id, index));
             shared.out.reads.extend(reads);
+            // Else the reads would wait until the leader speaks of it again.
+            self.hear_of_commit(shared, index);
         }
     }
 }

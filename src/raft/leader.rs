@@ -254,12 +254,16 @@ impl Leader {
         Turn::Stay
     }
 
-    /// Sends every peer what it may be sent. What was proposed since the last time travels together.
-    pub fn replicate(&mut self, shared: &mut Shared) {
+    /// Sends every peer what it may be sent. What was proposed since the last time travels together,
+    /// and with it the news of what is committed; those who hear of no entries are told of it now and
+    /// then.
+    pub fn replicate(&mut self, shared: &mut Shared, tell: bool) {
         self.serve_reads(shared);
         for (id, peer) in &mut self.peers {
             send_due(shared, *id, peer);
-            tell_commit(shared, *id, peer);
+            if tell {
+                tell_commit(shared, *id, peer);
+            }
         }
         self.call_successor(shared);
     }

@@ -42,7 +42,7 @@ pub struct Restored {
     pub damaged: bool,
 }
 
-/// Which stages behind the core are free to take work now.
+/// Which stages behind the core are free to take work now, and what it is time for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// The log writer is idle.
@@ -50,6 +50,9 @@ pub struct Room {
     /// The applier takes at most this many bytes of entries, but always one entry; none if it is
     /// busy and this is 0.
     pub apply_bytes: usize,
+    /// It is time to tell followers of commits that no append has told them of: an append of its own
+    /// for every commit would cost as much as the entries.
+    pub tell: bool,
 }
 
 /// The work that has accumulated. Messages may leave at once: the core itself withholds those that

@@ -125,7 +125,7 @@ impl Raft {
     pub fn ready(&mut self, room: Room, now_us: u64) -> Ready {
         self.shared.tell_time(now_us);
         match &mut self.role {
-            Role::Leader(leader) => leader.replicate(&mut self.shared),
+            Role::Leader(leader) => leader.replicate(&mut self.shared, room.tell),
             Role::Follower(follower) => follower.ask_for_reads(&mut self.shared),
             Role::PreCandidate(_) | Role::Candidate(_) => {}
         }

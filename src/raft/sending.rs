@@ -34,7 +34,8 @@ pub(super) fn send_due(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
     }
 }
 
-/// Lets a peer know of a commit that no append carried, before the next heartbeat: reads wait for it.
+/// Lets a peer know of a commit that no append carried, before the next heartbeat: whoever waits there
+/// for a revision waits for it.
 /// One that says nothing is told nothing: what it is known to have does not grow.
 pub(super) fn tell_commit(shared: &mut Shared, id: NodeId, peer: &mut Progress) {
     let matched = peer.matched();

@@ -18,6 +18,7 @@ use crate::rng::Rng;
 use crate::types::{LogPosition, NodeId, Term};
 
 const ROOM: Room = Room {
+    tell: true,
     persist: true,
     apply_bytes: 1 << 20,
 };

@@ -321,7 +321,7 @@ impl Cluster {
 
     /// Takes what a replica has ready, and does what needs no time of its own. Returns whether
     /// there was anything.
-    pub fn pump(&mut self, id: NodeId, apply_bytes: usize) -> bool {
+    pub fn pump(&mut self, id: NodeId, apply_bytes: usize, tell: bool) -> bool {
         let now_us = self.time_of(id);
         let replica = self.replica(id);
         let Some(raft) = &mut replica.raft else {
@@ -330,6 +330,7 @@ impl Cluster {
         let room = Room {
             persist: replica.writing.is_none(),
             apply_bytes,
+            tell,
         };
         let leased = raft.brief().lease_reads;
         let ready = raft.ready(room, now_us);

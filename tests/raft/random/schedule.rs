@@ -269,7 +269,8 @@ impl Run {
     fn pump(&mut self, id: NodeId) {
         if self.rng.chance(0.9) {
             let apply_bytes = self.rng.below(200) as usize;
-            self.cluster.pump(id, apply_bytes);
+            let tell = self.rng.chance(0.3);
+            self.cluster.pump(id, apply_bytes, tell);
         }
     }
 
@@ -325,9 +326,9 @@ impl Run {
         for id in self.cluster.ids() {
             self.cluster.start(id);
             self.cluster.tick(id);
-            self.cluster.pump(id, 1000);
+            self.cluster.pump(id, 1000, false);
             self.cluster.persisted(id);
-            self.cluster.pump(id, 1000);
+            self.cluster.pump(id, 1000, false);
         }
         for message in std::mem::take(&mut self.cluster.network) {
             self.cluster.deliver(message);

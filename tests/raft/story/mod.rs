@@ -274,7 +274,7 @@ impl Story {
         let answers = cluster.reads_ended.len();
         for id in cluster.ids() {
             let apply_bytes = if full.contains(&id) { 0 } else { usize::MAX };
-            while cluster.pump(id, apply_bytes) {
+            while cluster.pump(id, apply_bytes, true) {
                 if !held.contains(&id) {
                     cluster.persisted(id);
                 }
