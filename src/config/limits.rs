@@ -73,7 +73,7 @@ impl Default for Limits {
             segment_bytes: 64 << 20,
             log_entries_kept: 100_000,
             log_bytes_kept: 64 << 20,
-            snapshot_chunk_bytes: 256 << 10,
+            snapshot_chunk_bytes: 64 << 10,
             snapshot_bytes_per_second: 32 << 20,
             append_bytes_max: 128 << 10,
             inflight_bytes_max: 2 << 20,

@@ -41,6 +41,17 @@ const PATIENCE_MIN: Duration = Duration::from_millis(100);
 /// The longest pause between two repetitions.
 const PATIENCE_MAX: Duration = Duration::from_secs(1);
 
+/// To read a chunk is work for the threads that serve clients. After it a transfer rests so many times as
+/// long as the chunk took, and as the others took that had waited for their turn meanwhile: the
+/// more there is to do, the less it takes of it.
+const REST_SHARE: u32 = 3;
+
+/// Shorter rests are not worth a timer.
+const REST_MIN: Duration = Duration::from_millis(1);
+
+/// The longest rest, so that a busy node still sends a few megabytes per second.
+const REST_MAX: Duration = Duration::from_millis(20);
+
 /// A peer that has taken nothing for so long is given up. The last chunk's acknowledgement comes
 /// when the peer has installed everything, which may take its disk a while.
 const GIVE_UP: Duration = Duration::from_secs(30);
@@ -241,10 +252,12 @@ impl Sending {
         chunks == 0 || (chunks < WINDOW_CHUNKS && (chunks + 1) * bytes <= WINDOW_BYTES)
     }
 
-    /// Sends the next chunk as soon as the rate allows.
+    /// Sends the next chunk as soon as others leave time for it and the rate allows.
     async fn send_next(&mut self, snapshot: &mut Snapshot) -> Result<(), MachineError> {
+        let began_us = self.road.clock.now_us();
         let chunk = snapshot.next_chunk(self.road.chunk_bytes).await?;
         let bytes = chunk.expect("the snapshot has not ended");
+        self.rest(began_us).await;
         self.road.rate.take(bytes.len() as u64).await;
         let chunk = self.chunk(snapshot.at(), snapshot.is_at_end(), bytes);
         self.next += 1;
@@ -254,9 +267,18 @@ impl Sending {
         });
         self.send(PeerBody::SnapshotChunk(chunk.clone()));
         self.window.push_back(chunk);
-        // Reading is work, and others want to do theirs.
-        yield_now().await;
         Ok(())
+    }
+
+    /// Lets others have their turn, and some time, after work that began then.
+    async fn rest(&self, began_us: u64) {
+        let clock = &self.road.clock;
+        yield_now().await;
+        let took = Duration::from_micros(clock.now_us() - began_us);
+        let rest = (took * REST_SHARE).min(REST_MAX);
+        if rest >= REST_MIN {
+            clock.sleep(rest).await;
+        }
     }
 
     fn chunk(&self, at: LogPosition, last: bool, bytes: bytes::Bytes) -> SnapshotChunk {
