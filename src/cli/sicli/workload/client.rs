@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Load, report::Tally};
+use super::Load;
 use crate::{
     client::{Client, ClientError},
     history::{Call, Outcome, Seen},
@@ -25,7 +25,6 @@ pub(super) struct LoadClient {
     written: u64,
     /// What it last knew each key to hold, so that compare-and-sets succeed now and then.
     known: BTreeMap<Bytes, Bytes>,
-    tally: Tally,
 }
 
 impl LoadClient {
@@ -37,17 +36,15 @@ impl LoadClient {
             rng,
             written: 0,
             known: BTreeMap::new(),
-            tally: Tally::default(),
         }
     }
 
     /// Works until the load is over.
-    pub async fn run(mut self) -> Tally {
+    pub async fn run(mut self) {
         while !self.load.over.load(Ordering::Relaxed) {
             self.operate().await;
             self.load.done.fetch_add(1, Ordering::Relaxed);
         }
-        self.tally
     }
 
     async fn operate(&mut self) {
@@ -74,10 +71,10 @@ impl LoadClient {
         match result {
             Ok(outcome) => {
                 self.learn(&call, &outcome);
-                self.tally
-                    .answer(matches!(call, Call::Get { .. }), now_us - began_us);
+                let is_read = matches!(call, Call::Get { .. });
+                load.tally.lock().answer(is_read, now_us - began_us);
             }
-            Err(error) => self.tally.error(error),
+            Err(error) => load.tally.lock().error(error),
         }
     }
 

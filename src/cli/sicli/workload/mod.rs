@@ -25,6 +25,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
 
 use self::{client::LoadClient, report::Tally};
 use super::{
@@ -56,6 +57,8 @@ struct Load {
     done: AtomicU64,
     /// Set when it is time to end.
     over: AtomicBool,
+    /// One for all clients: one for each would be megabytes, touched here and there.
+    tally: Mutex<Tally>,
 }
 
 pub(super) async fn run(
@@ -73,6 +76,7 @@ pub(super) async fn run(
         recorder,
         done: AtomicU64::new(0),
         over: AtomicBool::new(false),
+        tally: Mutex::default(),
         args,
     });
     let clients = (0..load.args.clients).map(|number| {
@@ -92,12 +96,12 @@ pub(super) async fn run(
         let load_client = LoadClient::new(load.clone(), client, number, rng);
         spawn(load_client.run())
     });
-    let clients: Vec<JoinHandle<Tally>> = clients.collect();
+    let clients: Vec<JoinHandle<()>> = clients.collect();
     wait(&load).await;
     load.over.store(true, Ordering::Relaxed);
-    let tally = gather(clients).await?;
+    end(clients).await?;
     let took = Duration::from_micros(load.clock.now_us());
-    finish(&load, &tally, took, output)
+    finish(&load, took, output)
 }
 
 fn record_to(path: &Path) -> Result<Recorder, Failure> {
@@ -145,21 +149,21 @@ async fn wait(load: &Load) {
 }
 
 /// The clients end by themselves once their last call did, which its timeout sees to.
-async fn gather(clients: Vec<JoinHandle<Tally>>) -> Result<Tally, Failure> {
-    let mut tally = Tally::default();
+async fn end(clients: Vec<JoinHandle<()>>) -> Result<(), Failure> {
     for client in clients {
-        let ended = client.await;
-        tally.add(&ended.map_err(|error| Failure::unknown(format!("a client failed: {error}")))?);
+        let failed = |error| Failure::unknown(format!("a client failed: {error}"));
+        client.await.map_err(failed)?;
     }
-    Ok(tally)
+    Ok(())
 }
 
-fn finish(load: &Load, tally: &Tally, took: Duration, output: &Output) -> Ended {
+fn finish(load: &Load, took: Duration, output: &Output) -> Ended {
     if let (Some(recorder), Some(path)) = (&load.recorder, &load.args.record) {
         let written = recorder.finish();
         written
             .map_err(|error| Failure::unknown(format!("--record {}: {error}", path.display())))?;
     }
+    let tally = load.tally.lock();
     output.answer(&tally.text(took), &tally.json(took))?;
     match tally.answered() {
         0 => Err(Failure::unknown(tally.why_nothing())),

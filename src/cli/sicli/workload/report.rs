@@ -10,7 +10,7 @@ use crate::client::ClientError;
 /// The longest latency that is told apart, in microseconds: longer ones count as this.
 const LATENCY_US_MAX: u64 = 600_000_000;
 
-/// Counts and latencies, of one client or of all.
+/// Counts and latencies of all clients.
 pub(super) struct Tally {
     reads: Histogram<u64>,
     writes: Histogram<u64>,
@@ -57,18 +57,6 @@ impl Tally {
             ClientError::Unknown { .. } => self.unknown += 1,
         }
         self.error.get_or_insert(error);
-    }
-
-    /// Adds another client's counts.
-    pub fn add(&mut self, other: &Tally) {
-        self.reads += &other.reads;
-        self.writes += &other.writes;
-        self.not_done += other.not_done;
-        self.refused += other.refused;
-        self.unknown += other.unknown;
-        if self.error.is_none() {
-            self.error.clone_from(&other.error);
-        }
     }
 
     /// Operations that were answered.
@@ -161,13 +149,11 @@ mod tests {
     fn counts_and_latencies_of_all_clients_are_added_up() {
         let mut all = Tally::default();
         for latency_us in [1_000, 3_000] {
-            let mut one = Tally::default();
-            one.answer(false, latency_us);
-            one.answer(true, 0);
-            one.error(ClientError::Unknown {
+            all.answer(false, latency_us);
+            all.answer(true, 0);
+            all.error(ClientError::Unknown {
                 failures: "a:1: gone".to_owned(),
             });
-            all.add(&one);
         }
         assert_eq!(all.answered(), 4);
         let value = all.json(Duration::from_secs(2));
