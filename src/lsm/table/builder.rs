@@ -30,6 +30,10 @@ const INDEX_RESTART_INTERVAL: usize = 1;
 /// Blocks go to the file together once they have this many bytes.
 const WRITE_BYTES: usize = 256 << 10;
 
+/// The file is synced when so many bytes were added. All of a table at once would keep the disk busy for
+/// as long as it takes, and the log of somebody who waits for a write stands in line behind it.
+const SYNC_BYTES: u64 = 1 << 20;
+
 /// A table that is being written.
 pub(in crate::lsm) struct TableBuilder {
     id: u64,
@@ -40,6 +44,8 @@ pub(in crate::lsm) struct TableBuilder {
     buffer: Vec<u8>,
     /// The length of the file.
     written: u64,
+    /// Up to here the file is synced.
+    synced: u64,
     block: BlockBuilder,
     index: BlockBuilder,
     bloom: BloomBuilder,
@@ -71,6 +77,7 @@ impl TableBuilder {
             bits_per_key: options.bloom_bits_per_key,
             buffer: Vec::new(),
             written: 0,
+            synced: 0,
             block: BlockBuilder::new(RESTART_INTERVAL),
             index: BlockBuilder::new(INDEX_RESTART_INTERVAL),
             bloom: BloomBuilder::default(),
@@ -252,6 +259,10 @@ impl TableBuilder {
         assert_eq!(offset, self.written, "a table has one writer");
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
+        if self.written - self.synced >= SYNC_BYTES {
+            self.file.sync().await?;
+            self.synced = self.written;
+        }
         Ok(())
     }
 }
