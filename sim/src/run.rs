@@ -126,15 +126,18 @@ fn parting(plan: &Plan) -> String {
 }
 
 fn on_this_thread(plan: &Plan, notes: Notes) -> Outcome {
-    let mut outcome = simulate(plan, notes);
+    let outcome = simulate(plan, notes);
     // The thread has done nothing else.
-    let cpu = cpu_time();
+    timed(outcome, cpu_time())
+}
+
+/// The outcome of a run that took so long of the processor; too long is a failure, if there is no other.
+fn timed(mut outcome: Outcome, cpu: Duration) -> Outcome {
     outcome.cpu_us = cpu.as_micros() as u64;
     if cpu > CPU_MAX {
         let what = format!("the run took {cpu:?} of the processor, {CPU_MAX:?} are allowed");
-        outcome
-            .violation
-            .get_or_insert(Violation::new("TIME", what));
+        let violation = Violation::new("TIME", what);
+        outcome.violation.get_or_insert(violation);
     }
     outcome
 }
@@ -172,4 +175,42 @@ fn listen_to_panics() {
 fn last_words() -> String {
     let words = LAST_WORDS.take();
     words.unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_takes_too_much_of_the_processor_fails_unless_it_failed_already() {
+        let oracle = |outcome: Outcome, cpu| timed(outcome, cpu).violation.map(|v| v.oracle);
+        let passed = Outcome::default;
+        let failed = Outcome {
+            violation: Some(Violation::new("LIN", "")),
+            ..Outcome::default()
+        };
+        assert_eq!(oracle(passed(), CPU_MAX), None);
+        assert_eq!(oracle(passed(), CPU_MAX * 2), Some("TIME"));
+        assert_eq!(oracle(failed, CPU_MAX * 2), Some("LIN"));
+    }
+
+    #[test]
+    fn the_time_of_a_run_is_that_of_its_own_thread() {
+        let busy = isolated(|| {
+            let started = cpu_time();
+            while cpu_time() - started < Duration::from_millis(30) {}
+            cpu_time()
+        });
+        assert!(busy.unwrap() >= Duration::from_millis(30));
+        let idle = isolated(cpu_time).unwrap();
+        assert!(idle < Duration::from_millis(30), "{idle:?}");
+    }
+
+    #[test]
+    fn a_panic_is_a_verdict_with_its_words() {
+        let violation = isolated(|| panic!("two leaders")).err();
+        let Violation { oracle, what } = violation.unwrap();
+        assert_eq!(oracle, "PAN");
+        assert!(what.contains("two leaders"), "{what}");
+    }
 }

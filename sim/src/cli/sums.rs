@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    plan::{Plan, kind},
+    plan::{Plan, When, kind},
     world::{Outcome, Tally},
 };
 
@@ -17,6 +17,8 @@ pub(super) struct Sums {
     operations: Tally,
     /// How many faults struck, by kind.
     struck: BTreeMap<String, u64>,
+    /// Faults by what they waited for: how many there were, and how many struck.
+    waited: BTreeMap<&'static str, (u64, u64)>,
     simulated_ms: u64,
     cpu_us: u64,
     events: u64,
@@ -31,9 +33,13 @@ impl Sums {
         if let Some(violation) = &outcome.violation {
             *self.failed.entry(violation.oracle).or_default() += 1;
         }
+        for fault in &plan.faults {
+            self.waited.entry(waits_for(&fault.when)).or_default().0 += 1;
+        }
         for strike in &outcome.strikes {
-            let kind = kind(&plan.faults[strike.place].what);
-            *self.struck.entry(kind).or_default() += 1;
+            let fault = &plan.faults[strike.place];
+            *self.struck.entry(kind(&fault.what)).or_default() += 1;
+            self.waited.entry(waits_for(&fault.when)).or_default().1 += 1;
         }
         let Tally {
             done,
@@ -76,7 +82,8 @@ impl Sums {
             "{} seeds in {:.1} s on {jobs} jobs: {}\n\
              a seed on average: {:.0} ms of a processor for {:.1} s of simulated time ({:.0} ×), {:.0} events, {:.1} faults\n\
              operations: {done} done, {failed} not done, {unknown} unknown\n\
-             struck: {}",
+             struck: {}\n\
+             of those that waited for {}",
             self.seeds,
             took.as_secs_f64(),
             self.line(took),
@@ -86,7 +93,23 @@ impl Sums {
             self.events as f64 / seeds,
             self.struck.values().sum::<u64>() as f64 / seeds,
             list(&self.struck),
+            self.waits(),
         )
+    }
+
+    fn waits(&self) -> String {
+        let waited = self.waited.iter();
+        let told = waited.map(|(what, (all, struck))| format!("{what}: {struck} of {all}"));
+        told.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What a fault waits for, in a word.
+fn waits_for(when: &When) -> &'static str {
+    match when {
+        When::At { .. } => "a time",
+        When::Event { .. } => "an event",
+        When::State { .. } => "a condition",
     }
 }
 
