@@ -21,6 +21,7 @@
 //!    again.
 //! 7. [`shrink`]: from a plan that fails to the smallest one that fails in the same way.
 //! 8. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
+//! 9. [`mutants`]: how many bugs that were planted on purpose it finds.
 //!
 //! # What makes it deterministic
 //! * One thread, virtual time, madsim's scheduler; nothing in the product reaches the world but
@@ -34,7 +35,7 @@
 //! events, and the command that repeats it. A plan that found a bug moves to `sim/plans/` and is run for ever.
 //!
 //! # Left out so far
-//! Planted bugs in a row of their own. Peers do not speak gRPC here: their frames go
+//! Peers do not speak gRPC here: their frames go
 //! over [`net`], and the streams that carry them in production are tested on real sockets.
 
 #[cfg(madsim)]
@@ -47,6 +48,8 @@ pub mod disk;
 pub mod draw;
 #[cfg(madsim)]
 pub mod engine;
+#[cfg(madsim)]
+pub mod mutants;
 pub mod net;
 pub mod oracle;
 pub mod plan;

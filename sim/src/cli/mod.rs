@@ -24,7 +24,12 @@ use std::{io::IsTerminal, path::Path, process::ExitCode, thread};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::plan::Plan;
+use crate::{
+    mutants::{HuntWords, MutantWords},
+    plan::Plan,
+};
+
+pub(crate) use run::range;
 
 /// What `--help` says about exit codes.
 const CODES: &str = "\
@@ -52,6 +57,10 @@ enum Command {
     Show(look::Show),
     /// Prints what two plans do not have in common.
     Diff(look::Diff),
+    /// Plants bugs, one after the other, and counts the seeds until each is found.
+    Mutants(MutantWords),
+    #[command(hide = true)]
+    Hunt(HuntWords),
 }
 
 /// Does what the command line says.
@@ -62,6 +71,8 @@ pub fn main() -> ExitCode {
         Command::Shrink(args) => shrink::go(&args),
         Command::Show(args) => look::show(&args),
         Command::Diff(args) => look::diff(&args),
+        Command::Mutants(words) => Ok(words.run()),
+        Command::Hunt(words) => Ok(words.run()),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");

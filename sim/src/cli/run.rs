@@ -135,7 +135,8 @@ fn seeds(args: &Args) -> Result<Range<u64>, String> {
     Ok(args.seeds.clone().unwrap_or(first..end))
 }
 
-fn range(text: &str) -> Result<Range<u64>, String> {
+/// A range of seeds: FIRST..END, the end not included.
+pub(crate) fn range(text: &str) -> Result<Range<u64>, String> {
     let wrong = || format!("{text:?} is not a range of seeds like 0..500");
     let (first, end) = text.split_once("..").ok_or_else(wrong)?;
     let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());

@@ -20,6 +20,7 @@
 //!
 //! The first violation is the verdict. What follows one is often nonsense.
 
+mod ablation;
 mod dur;
 mod els;
 pub mod lin;
@@ -38,6 +39,8 @@ use sisyphus::{
     types::{NodeId, ShardId},
 };
 
+pub(crate) use ablation::counted;
+pub use ablation::switch_off;
 pub use dur::{Dur, check_final};
 pub use els::Els;
 pub use logm::Logm;
@@ -106,7 +109,7 @@ impl Panel {
             &mut self.dur,
         ];
         for oracle in oracles {
-            oracle.event(node, shard, event)?;
+            counted(oracle.event(node, shard, event))?;
         }
         Ok(())
     }

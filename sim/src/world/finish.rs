@@ -12,7 +12,7 @@ use sisyphus::{
 use super::{Tally, World};
 use crate::{
     client::{Asker, Trouble, key},
-    oracle::{Violation, check_final, check_values, lin},
+    oracle::{Violation, check_final, check_values, counted, lin},
     plan::CLIENTS_MAX,
 };
 
@@ -159,10 +159,11 @@ impl World {
 
     /// The oracles of the end.
     fn judge(&self, last: &BTreeMap<Bytes, Option<Revision>>) -> Result<(), Violation> {
-        self.hub.lock().panel.dur.end(self.node_ids().into_iter())?;
+        let nodes = self.node_ids().into_iter();
+        counted(self.hub.lock().panel.dur.end(nodes))?;
         let history = self.recorder.history();
         let history = history.map_err(|error| Violation::new("LIN", error.to_string()))?;
-        check_final(&history, last)?;
+        counted(check_final(&history, last))?;
         lin::check_history(&history)
     }
 

@@ -97,6 +97,9 @@ impl Hub {
 
     /// The verdict, unless there is one already.
     pub fn accuse(&mut self, now_us: u64, violation: Violation) {
+        if !violation.counts() {
+            return;
+        }
         let Violation { oracle, what } = &violation;
         let detail = || json!({ "oracle": oracle, "what": what });
         (self.journal).note(now_us, Source::World, "violation", &[], detail);
