@@ -66,7 +66,7 @@
 //! begins a segment behind it all, into which whoever knows what is missing writes what is to stay.
 //!
 //! What a header says is known twice, by the file's name and by the link. A damaged one costs nothing
-//! and is written again, unless the link is damaged, too, or was never written.
+//! and is written again, unless the link is damaged, too, or was not written yet.
 //!
 //! # What is left out
 //! A segment that is missing, or of which neither the header nor the link is whole, is not read around. Payloads that are made

@@ -70,7 +70,8 @@ fn a_flip_before_the_last_batch_is_corruption() {
                     Err(other) => panic!("{other}"),
                     Ok((_, found)) if offset < HEADER_BYTES => {
                         assert_eq!(found, all, "{offset} is said by the link, too");
-                        assert_eq!(disk.contents(&file), pristine.contents(&file), "{offset}");
+                        let head = |disk: &MemDisk| disk.contents(&file)[..HEADER_BYTES].to_vec();
+                        assert!(head(&disk) == head(&pristine), "{offset} is healed");
                     }
                     Ok((_, found)) if offset >= ends[segment as usize * 3 - 1].1 => {
                         assert_eq!(found, all, "{offset} is behind the end");
@@ -264,11 +265,13 @@ fn what_is_not_ours_is_named() {
 }
 
 #[test]
-fn another_version_is_refused_by_name() {
+fn another_version_is_refused_by_name_if_its_header_is_whole() {
     block_on(async {
         let (disk, _) = small_log().await;
         let mut bytes = disk.contents(&path(2));
         bytes[8] = 2;
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..32]);
+        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
         put(&disk, &path(2), &bytes).await;
         let error = open(&disk).await.err().unwrap().to_string();
         assert!(
@@ -329,21 +332,6 @@ fn a_header_and_its_link_cannot_both_be_done_without() {
                 other => panic!("{other:?}"),
             }
         }
-    });
-}
-
-#[test]
-fn another_version_is_named_only_if_its_header_is_whole() {
-    block_on(async {
-        let (disk, _) = small_log().await;
-        let mut bytes = disk.contents(&path(1));
-        bytes[8] = 9;
-        let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..32]);
-        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
-        disk.remove(&path(1)).await.unwrap();
-        put(&disk, &path(1), &bytes).await;
-        let error = open(&disk).await.err().unwrap().to_string();
-        assert!(error.contains("version 9"), "{error}");
     });
 }
 

@@ -131,8 +131,9 @@ fn whichever_byte_changes_term_and_vote_stay_or_the_start_is_refused() {
                 }
             }
         }
-        // One damaged place can always be done without.
-        assert_eq!(tally.refused, 0, "{tally:?}");
+        // Of the last segment, which is empty, nothing but its header, of 32 bytes, tells anything. One
+        // damaged place anywhere else can be done without.
+        assert_eq!(tally.refused, 32, "{tally:?}");
         assert!(tally.damaged > 1000, "{tally:?}");
     });
 }
