@@ -31,8 +31,8 @@
 //! * The hash of all events is compared between two runs of a sample of seeds (`tests/seeds.rs`): DET.
 //!
 //! # What a failure leaves
-//! `target/sim/<seed>/plan.json`, `min.json` (the plan, shrunk) and `trace.jsonl`, the oracle, the last
-//! events, and the command that repeats it. A plan that found a bug moves to `sim/plans/` and is run for ever.
+//! `target/sim/<seed>/plan.json`, `min.json` (the plan, shrunk), `trace.jsonl` and `report.html` (what happened,
+//! for the eye), the oracle, the last events, and the command that repeats it. A plan that found a bug moves to `sim/plans/` and is run for ever.
 //!
 //! # Left out so far
 //! Peers do not speak gRPC here: their frames go

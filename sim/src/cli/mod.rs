@@ -15,6 +15,7 @@
 
 mod look;
 mod replay;
+mod report;
 mod run;
 mod shrink;
 mod sums;
@@ -51,6 +52,8 @@ enum Command {
     Run(run::Args),
     /// Runs one seed or one saved plan again, and prints the hash of its events.
     Replay(replay::Args),
+    /// Runs one seed or one saved plan again, and makes a page of it: target/sim/<seed>/report.html.
+    Report(report::Args),
     /// Makes a plan that fails as small as can be, and saves it as target/sim/<seed>/min.json.
     Shrink(shrink::Args),
     /// Prints a plan in words: limits, workload, faults.
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
     let done = match Words::parse().command {
         Command::Run(args) => run::go(args),
         Command::Replay(args) => replay::go(&args),
+        Command::Report(args) => report::go(&args),
         Command::Shrink(args) => shrink::go(&args),
         Command::Show(args) => look::show(&args),
         Command::Diff(args) => look::diff(&args),

@@ -1,17 +1,14 @@
 //! What is said about a run that failed, and what is kept of it.
 
-use std::{fmt::Write, io, path::PathBuf};
+use std::fmt::Write;
 
+use super::{html, save};
 use crate::{plan::Plan, run::run, trace::parting, world::Outcome};
 
 /// How many of the last events tell the story.
 const STORY_LINES: usize = 25;
 
-/// Where failures are kept, one directory a seed; as it is said, and as it is found from anywhere.
-const PLACE: &str = "target/sim";
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-/// Repeats a failed run with its lines on, saves its plan and its trace, and says what happened.
+/// Repeats a failed run with its lines on, saves its plan, its trace and its page, and says what happened.
 pub fn report(plan: &Plan, outcome: &Outcome) -> String {
     let again = run(plan, true);
     let mut text = summary(plan, outcome);
@@ -26,12 +23,23 @@ pub fn report(plan: &Plan, outcome: &Outcome) -> String {
     for line in story(&again.lines) {
         let _ = writeln!(text, "    {}", without_padding(line));
     }
-    match save(plan, &again.lines) {
+    let (plan_json, trace) = (plan.to_json(), again.lines.join("\n") + "\n");
+    let page = html(plan, &again);
+    let files = [
+        ("plan.json", &*plan_json),
+        ("trace.jsonl", &trace),
+        ("report.html", &page),
+    ];
+    match save(plan, &files) {
         Ok(place) => {
-            let _ = writeln!(text, "  Plan and trace are in {}/", place.display());
+            let place = place.display();
+            let _ = writeln!(
+                text,
+                "  Plan and trace are in {place}/, and a page to look at: {place}/report.html"
+            );
         }
         Err(error) => {
-            let _ = writeln!(text, "  Plan and trace could not be saved: {error}");
+            let _ = writeln!(text, "  Plan, trace and page could not be saved: {error}");
         }
     }
     let _ = writeln!(text, "  Repeat it: cargo sim replay {} --trace", plan.seed);
@@ -92,14 +100,4 @@ fn story(lines: &[String]) -> Vec<&str> {
     let mut told: Vec<&str> = told.collect();
     told.reverse();
     told
-}
-
-#[expect(clippy::disallowed_methods, reason = "reports go to the real disk")]
-fn save(plan: &Plan, lines: &[String]) -> io::Result<PathBuf> {
-    let name = PathBuf::from(PLACE).join(plan.seed.to_string());
-    let place = PathBuf::from(ROOT).join(&name);
-    std::fs::create_dir_all(&place)?;
-    std::fs::write(place.join("plan.json"), plan.to_json())?;
-    std::fs::write(place.join("trace.jsonl"), lines.join("\n") + "\n")?;
-    Ok(name)
 }
