@@ -157,8 +157,16 @@ fn row(member: &Member) -> Vec<String> {
         role(member).to_owned(),
         member.peer_urls.join(","),
         member.client_urls.join(","),
-        member.http.clone(),
+        http_url(member),
     ]
+}
+
+/// As a URL, like the other two; the replicated list holds `host:port`.
+fn http_url(member: &Member) -> String {
+    match member.http.as_str() {
+        "" => String::new(),
+        address => format!("http://{address}"),
+    }
 }
 
 fn role(member: &Member) -> &'static str {
@@ -177,7 +185,7 @@ fn json_member(member: &Member) -> Value {
         "started": member.started,
         "peer": member.peer_urls,
         "grpc": member.client_urls,
-        "http": member.http,
+        "http": http_url(member),
     })
 }
 
