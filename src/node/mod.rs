@@ -30,7 +30,8 @@
 //!   sender named, though frames are duplicated and leaders restart (`forwards`);
 //! * a snapshot replaces the state machine in one atomic step, and the log is cut after that; the
 //!   opposite order would leave a log that begins behind the state;
-//! * replicas that applied the same came to the same, or the one that did not stops (`divergence`);
+//! * replicas that applied the same came to the same, or the one that did not stops (`divergence`), and
+//!   begins anew with the state of the others (`fence`);
 //! * after the log could not be written, nothing is acknowledged again: the node fails for good.
 //!
 //! # Followers that lag
@@ -49,7 +50,8 @@
 //! The leader turns one into a plan, by rules that are a pure function (`order`), and only while the
 //! list of members that it has applied is the last one in the log: a plan carries the whole list
 //! (`obey`). What comes of it is applied like any entry, and shown to all as the [`Roster`]. A node
-//! that finds itself removed serves no longer; one that missed it is told by its peers.
+//! that finds itself removed serves no longer; one that missed it is told by its peers, when it connects or
+//! asks for votes (`farewell`).
 //!
 //! # What is left out
 //!
@@ -60,6 +62,7 @@ mod applier;
 mod divergence;
 mod error;
 mod failure;
+mod farewell;
 mod fate;
 mod fence;
 mod forwards;

@@ -239,6 +239,7 @@ impl Replica {
             PeerBody::SnapshotOffer(_) | PeerBody::SnapshotChunk(_) => {}
             PeerBody::SnapshotAck(ack) => self.take_ack(from, ack),
             PeerBody::StateHash(state) => self.hear_state(from, state),
+            PeerBody::Removed(index) => self.hear_of_removal(from, index),
         }
     }
 
@@ -263,6 +264,7 @@ impl Replica {
     fn step(&mut self, message: Message) {
         self.link.observe(Event::Received { message: &message });
         let from = message.from;
+        self.tell_removed(&message);
         // Read now, not when the loop woke: what the core promises or relies on begins here.
         self.raft.step(message, self.clock.now_us());
         if self.raft.leader() == Some(from) {

@@ -144,6 +144,7 @@ fn body_out(envelope: &Envelope) -> envelope::Body {
                 hash: *hash,
             })
         }
+        PeerBody::Removed(index) => envelope::Body::Removed(peer::Removed { index: *index }),
     }
 }
 
@@ -198,6 +199,14 @@ fn body_in(from: NodeId, to: NodeId, body: envelope::Body) -> Result<PeerBody> {
                 index: state.index,
                 hash: state.hash,
             })
+        }
+        envelope::Body::Removed(removed) => {
+            check(
+                removed.index != 0,
+                "removed.index",
+                "before the first entry",
+            )?;
+            PeerBody::Removed(removed.index)
         }
     })
 }

@@ -41,6 +41,9 @@ pub enum PeerBody {
     SnapshotAck(SnapshotAck),
     /// What the sender's state machine came to.
     StateHash(StateHash),
+    /// The receiver was removed from the cluster, by the list of members in the entry at this index
+    /// (from 1) or before, which the sender has applied. Numbers are never given again: so it is for good.
+    Removed(Index),
 }
 
 impl PeerBody {
@@ -56,7 +59,10 @@ impl PeerBody {
             PeerBody::Forward(_) | PeerBody::ForwardReply(_) => Lane::Bulk,
             // The offer with the chunks, which it must not come behind.
             PeerBody::SnapshotOffer(_) | PeerBody::SnapshotChunk(_) => Lane::Snapshot,
-            PeerBody::Raft(_) | PeerBody::SnapshotAck(_) | PeerBody::StateHash(_) => Lane::Urgent,
+            PeerBody::Raft(_)
+            | PeerBody::SnapshotAck(_)
+            | PeerBody::StateHash(_)
+            | PeerBody::Removed(_) => Lane::Urgent,
         }
     }
 }

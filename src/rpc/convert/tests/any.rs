@@ -127,6 +127,7 @@ pub(super) fn peer_body() -> impl Strategy<Value = PeerBody> {
         1 => (1..=NUMBER_MAX, any::<u64>()).prop_map(|(index, hash)| {
             PeerBody::StateHash(StateHash { index, hash })
         }),
+        1 => (1..=NUMBER_MAX).prop_map(PeerBody::Removed),
         1 => (number(), word()).prop_map(|(transfer, word)| {
             PeerBody::SnapshotAck(SnapshotAck { transfer, word })
         }),
