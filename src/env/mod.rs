@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`task`]: spawn, channels, timers | tokio | madsim's tokio, which the twin package puts under the same name |
 //! | [`Clock`]: time, one per node | the machine's | the same, bent by an offset and a drift per node |
-//! | [`Disk`], [`File`] | `OsDisk` | `SimDisk` (in `sim/`), which tears; [`MemDisk`] in unit tests |
+//! | [`Disk`], [`File`] | `OsDisk` | `SimDisk` (in `sim/`), which tears; [`MemDisk`] in unit tests; [`Overlay`] to look without writing |
 //! | [`Transport`], [`Inbound`]: frames between peers | gRPC streams (`rpc/`) | `SimNet` (in `sim/`), which loses and reorders |
 //! | [`Rng`](crate::rng::Rng) | seeded by the machine | seeded by the seed |
 //!
@@ -25,6 +25,7 @@ mod mem_disk;
 mod net;
 #[cfg(not(feature = "simulated"))]
 mod os_disk;
+mod overlay;
 mod rate;
 pub mod task;
 pub mod watch;
@@ -37,4 +38,5 @@ pub use mem_disk::MemDisk;
 pub use net::{Inbound, Lane, Transport};
 #[cfg(not(feature = "simulated"))]
 pub use os_disk::OsDisk;
+pub use overlay::Overlay;
 pub use rate::{Debt, Rate};

@@ -71,17 +71,25 @@ pub enum StartError {
         /// The machine's end.
         applied: LogPosition,
     },
-    /// The node's state was found to be wrong.
+    /// The node's state was found to be wrong, and had been made anew before.
     #[error(
-        "{0}: the data directory is fenced; move it away, to be examined, and start the node on an          empty one to have it replaced"
+        "{0}; a state made anew was wrong, too, so memory or disk of this machine are suspect: keep the \
+         data directory, to be examined, and replace the node"
     )]
     Fenced(String),
+    /// A recovery was to go on with a state that was found to be wrong.
+    #[error(
+        "{0}: the state of this node is wrong, and nobody must get it; recover from another survivor, \
+         or, if there is none, restore a backup"
+    )]
+    WrongSurvivor(String),
     /// The data directory is nobody's.
     #[error("the data directory is empty: there is nothing to recover; correct `data_dir`")]
     NothingToRecover,
     /// The node cannot go on alone.
     #[error(
-        "{shard}: node {node} cannot go on alone: it does not vote, or has itself lost entries;          recover from another survivor"
+        "{shard}: node {node} cannot go on alone: it does not vote, or has itself lost entries; \
+         recover from another survivor"
     )]
     CannotRecover {
         /// Of which shard.

@@ -115,12 +115,15 @@ impl Host {
             Claim::Standing => check_log_is_there(disk.as_ref()).await?,
             Claim::Fresh => check_founders(&settings)?,
         }
-        if let Some(reason) = fence::reason(disk).await? {
-            return Err(StartError::Fenced(reason));
-        }
+        let machines: Vec<String> = SHARDS.map(start::directory).into();
+        let kept = [&machines[..], &[LOG_DIR.to_owned()]].concat();
+        let is_fenced = fence::keep_evidence(disk, &kept).await?;
         let segment_bytes = settings.limits.segment_bytes;
         let (mut store, mut restored) =
             LogStore::open(disk.clone(), LOG_DIR, segment_bytes).await?;
+        if is_fenced {
+            fence::begin_anew(disk, &mut store, &mut restored, &machines).await?;
+        }
         if claim == Claim::Fresh {
             identity::confirm(disk.as_ref()).await?;
         }
@@ -400,7 +403,7 @@ fn directories() -> Vec<String> {
         .iter()
         .map(|shard| format!("{}/", start::directory(*shard)));
     shards
-        .chain([format!("{LOG_DIR}/")])
+        .chain([format!("{LOG_DIR}/"), format!("{}/", fence::EVIDENCE)])
         .chain([fence::FILE, recover::RECORD].map(str::to_owned))
         .collect()
 }

@@ -34,7 +34,7 @@ use thiserror::Error;
 
 use crate::{
     env::Disk,
-    raft::{Base, Persist, Restored},
+    raft::{Base, Membership, Persist, Restored},
     types::ShardId,
     wal::{Placed, Recovered, SegmentId, Wal, WalError},
 };
@@ -184,6 +184,34 @@ impl LogStore {
             tail.damaged = false;
             Change::Healed.append(&mut self.wal, shard);
         }
+    }
+
+    /// Forgets all entries of a shard, durably, but not its term and vote: as if the disk had lost them
+    /// ([`Restored::damaged`]). `membership` is who took part by the last of them.
+    pub async fn forget(
+        &mut self,
+        shard: ShardId,
+        membership: Membership,
+    ) -> Result<Restored, LogStoreError> {
+        let tail = self.shards.entry(shard).or_default();
+        let base = Base {
+            membership,
+            ..Base::default()
+        };
+        tail.damaged = true;
+        tail.reset(base.clone());
+        let hard_state = tail.hard_state;
+        // In this order: if the disk keeps only a part, no log is short without saying so.
+        Change::HardState(hard_state).append(&mut self.wal, shard);
+        Change::Lost.append(&mut self.wal, shard);
+        Change::Reset(base.clone()).append(&mut self.wal, shard);
+        self.wal.commit().await?;
+        Ok(Restored {
+            hard_state,
+            base,
+            damaged: true,
+            ..Restored::default()
+        })
     }
 
     /// Makes everything that was appended durable, by one sync, and one more if a term or vote

@@ -13,13 +13,13 @@
 use std::{io::ErrorKind, sync::Arc};
 
 use super::{
-    Announced, LogStore, StartError,
+    Announced, LogStore, StartError, fence,
     host::{LOG_DIR, SHARDS, look},
     start::{directory, reconcile},
 };
 use crate::{
     config::Limits,
-    env::{Clock, Disk, DiskResult},
+    env::{Clock, Disk, DiskResult, Overlay},
     machine::{Machine, Members},
     raft::{Entry, HardState, Membership, Payload, Persist, Restored},
     types::{Index, LogPosition, NodeId, ShardId},
@@ -45,16 +45,24 @@ pub struct Recovery {
 }
 
 /// Makes the node of this data directory the only voter of its shards, if `confirmed`; else only says
-/// what that would mean. The node must not be running. Fails if the node does not vote, or if its own
-/// log has lost entries.
+/// what that would mean, and writes nothing: whatever opening would repair is repaired in memory. The
+/// node must not be running. Fails if the node does not vote, if its own log has lost entries, or if
+/// its state was found to be wrong: a wrong state must not be what everybody gets.
 pub async fn recover(
     disk: Arc<dyn Disk>,
     limits: &Limits,
     clock: &Clock,
     confirmed: bool,
 ) -> Result<Vec<Recovery>, StartError> {
+    let disk: Arc<dyn Disk> = match confirmed {
+        true => disk,
+        false => Arc::new(Overlay::new(disk)),
+    };
     let known = look(disk.as_ref()).await?;
     let node = known.ok_or(StartError::NothingToRecover)?.node;
+    if let Some(reason) = fence::reason(&disk).await? {
+        return Err(StartError::WrongSurvivor(reason));
+    }
     let (mut store, mut logs) = LogStore::open(disk.clone(), LOG_DIR, limits.segment_bytes).await?;
     let mut recoveries = Vec::new();
     for shard in SHARDS {

@@ -1,7 +1,7 @@
 //! Raft: how replicas agree on one log, as a pure value.
 //!
 //! A [`Raft`] is one replica of one shard. It awaits nothing and owns no clock, disk, socket or
-//! random source: its node calls [`tick`](Raft::tick), [`step`](Raft::step),
+//! random source: its node tells it the time, calls [`tick`](Raft::tick), [`step`](Raft::step),
 //! [`propose`](Raft::propose) and [`read`](Raft::read), then takes a [`Ready`] and does what it
 //! says. The same calls in the same order give the same answers, on any machine and any day.
 //!
@@ -65,6 +65,12 @@
 //! it knows how far its predecessors committed (its own first entry is committed). A follower asks
 //! its leader for the index and then serves the read itself.
 //!
+//! **Leases** (thesis §6.4.1, `lease.rs`), if they are asked for, save reads that round at the price of
+//! trusting clocks. Whoever answers a heartbeat promises to help nobody else to lead for some time; as
+//! long as a quorum surely keeps such a promise nobody else can lead, and the first proof is there
+//! already. This is the one place where time decides what is right and not only what is soon, so the
+//! core is told the time with everything that is handed to it. `lease.rs` says what is assumed.
+//!
 //! **Snapshots** (§7). The log is cut below what the state machine holds durably. A peer that needs
 //! what was cut is named in [`Ready::snapshots`]; the node carries the state over by its own ways
 //! and says [`install`](Raft::install) there and [`snapshot_ended`](Raft::snapshot_ended) here.
@@ -98,8 +104,10 @@
 //!
 //! **Going** (thesis §4.2.2). A leader that is not among the voters any more leads until that is
 //! committed, counting others only, and then hands over. Who was removed is still sent what it
-//! lacks for an election timeout, so that it learns of it. If it does not it will ask around for
-//! ever, and be refused by all who hear a leader or have a longer log: it disturbs nobody. A
+//! lacks for an election timeout, so that it learns of it. If it does not it asks around, and is
+//! refused by all who hear a leader or have a longer log: it disturbs nobody. The core would have it ask
+//! for ever, as it cannot tell a member that left from one that is to come; its node can, whose lists
+//! remember every number that was ever given, and tells it, so that it stops. A
 //! replica that finds itself removed by an entry that may not be committed *does* stand: it may be
 //! the only one whose log wins.
 //!
@@ -138,7 +146,8 @@
 //! * A committed entry is on a quorum of disks from the first moment on.
 //! * A promise that leaves is backed by the sender's disk at that moment.
 //! * Term, commit and applied index of a process never go back.
-//! * A read sees everything that was committed when it began.
+//! * A read sees everything that was committed when it began; with leases, as long as clocks keep to
+//!   their bound.
 //! * When the trouble ends, a command gets through and the logs of all members become equal; and from
 //!   then on nobody disturbs the leader.
 //!
@@ -165,7 +174,8 @@
 //!
 //! # What is left out
 //!
-//! * **Leases.** They would save reads a round at the price of trusting clocks.
+//! * **Leases that outlive a failed transfer.** Once somebody was told to stand, the leader of that
+//!   term takes rounds for its reads: when the call will be forgotten nobody knows.
 //! * **Repeating requests for votes.** A candidate whose requests were lost asks anew after its
 //!   timeout, which is as short.
 //! * **Giving up leadership when the own disk stalls.** The core does not know how long a batch may

@@ -1,7 +1,5 @@
 //! Disks that lose in the middle of a log what they had promised to keep.
 
-use std::time::Duration;
-
 use sisyphus::{
     config::Limits,
     env::{Disk, MemDisk},
@@ -21,20 +19,6 @@ async fn damage(disk: &MemDisk, text: &str) {
         }
     }
     panic!("no record of {text}");
-}
-
-fn recovers(cluster: &Cluster, id: NodeId) -> bool {
-    cluster.gateways[&id].status().shards[0].raft.recovering
-}
-
-async fn healed(cluster: &Cluster, id: NodeId) {
-    let healed = async {
-        while recovers(cluster, id) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let healed = tokio::time::timeout(PATIENCE, healed).await;
-    healed.expect("the leader gives back what was lost");
 }
 
 #[tokio::test]
@@ -61,11 +45,11 @@ async fn a_log_damaged_in_its_middle_is_healed_and_nothing_is_lost() {
     let (victim, witness) = (NodeId(1), NodeId(2));
     damage(&cluster.disks[&victim], "of key-040").await;
     cluster.start(victim).await;
-    assert!(recovers(&cluster, victim));
+    assert!(recovers(&cluster, victim).await);
     // The mark survives another crash.
     cluster.power_loss(victim);
     cluster.start(victim).await;
-    assert!(recovers(&cluster, victim));
+    assert!(recovers(&cluster, victim).await);
     cluster.start(witness).await;
     cluster.start(NodeId(3)).await;
     healed(&cluster, victim).await;
@@ -73,7 +57,7 @@ async fn a_log_damaged_in_its_middle_is_healed_and_nothing_is_lost() {
     cluster.power_loss(NodeId(3));
     cluster.power_loss(victim);
     cluster.start(victim).await;
-    assert!(!recovers(&cluster, victim));
+    assert!(!recovers(&cluster, victim).await);
     for key in &keys {
         let found = value(&cluster.gateways[&victim], key).await;
         assert_eq!(found, Some(format!("of {key}")));

@@ -186,3 +186,42 @@ pub async fn write(gateway: &Gateway, key: &str, content: &str) {
         .await
         .expect("a write");
 }
+
+/// Writes until it is done, though the leader may just have gone.
+pub async fn write_at_last(gateway: &Gateway, key: &str, content: &str) {
+    let done = async {
+        while gateway
+            .write(put(key, content), None, PATIENCE)
+            .await
+            .is_err()
+        {}
+    };
+    let done = tokio::time::timeout(PATIENCE, done).await;
+    done.expect("somebody leads at last");
+}
+
+/// Whether a node lacks entries that its disk has lost; it says so once it has begun to work.
+pub async fn recovers(cluster: &Cluster, id: NodeId) -> bool {
+    let begun = async {
+        loop {
+            let raft = cluster.gateways[&id].status().shards[0].raft;
+            if raft.term > 0 {
+                return raft.recovering;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let begun = tokio::time::timeout(PATIENCE, begun).await;
+    begun.expect("a replica that works")
+}
+
+/// Waits until a node has got back what it lost.
+pub async fn healed(cluster: &Cluster, id: NodeId) {
+    let healed = async {
+        while recovers(cluster, id).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let healed = tokio::time::timeout(PATIENCE, healed).await;
+    healed.expect("the leader gives back what was lost");
+}

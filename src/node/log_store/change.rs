@@ -9,6 +9,7 @@
 //! 5  compact      base                                  the entries up to this base are not needed
 //! 6  membership   term u64 · index u64 · members · context        an entry that says who takes part
 //! 7  healed                                             what was damaged is whole again
+//! 9  lost                                               entries before this one may be missing
 //! 8  begin                                              no segment before this one counts, of no shard
 //!
 //! base            term u64 · index u64 · members        as of this position
@@ -38,6 +39,7 @@ const COMPACT: u8 = 5;
 const MEMBERSHIP: u8 = 6;
 const HEALED: u8 = 7;
 const BEGIN: u8 = 8;
+const LOST: u8 = 9;
 
 /// One change of a shard's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub(super) enum Change {
     /// The segments before the one that holds this do not count: what was to stay of the logs of all
     /// shards is repeated in it, before this record.
     Begin,
+    /// The log may lack entries that it vouched for.
+    Lost,
 }
 
 impl Change {
@@ -77,6 +81,7 @@ impl Change {
             Change::Compact(base) => wal.append(COMPACT, shard, &[&base_out(base)]),
             Change::Healed => wal.append(HEALED, shard, &[]),
             Change::Begin => wal.append(BEGIN, shard, &[]),
+            Change::Lost => wal.append(LOST, shard, &[]),
         }
     }
 
@@ -103,6 +108,7 @@ impl Change {
             COMPACT => Change::Compact(base_in(&mut input)?),
             HEALED => Change::Healed,
             BEGIN => Change::Begin,
+            LOST => Change::Lost,
             _ => return Err(input.error("a record of unknown kind")),
         };
         input.finish()?;

@@ -129,6 +129,10 @@ impl Replay {
                 log.tail.damaged = false;
                 Ok(())
             }
+            Change::Lost => {
+                log.tail.damaged = true;
+                Ok(())
+            }
             Change::Begin => Err("a beginning that is none"),
         }
     }

@@ -22,6 +22,7 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => hard_state().prop_map(Change::HardState),
         1 => place().prop_map(|at| Change::Reset(base(at.term, at.index))),
         6 => place().prop_map(|at| Change::Entry(entry(at.term, at.index))),
+        1 => Just(Change::Lost),
         1 => place().prop_map(|at| Change::Compact(base(at.term, at.index))),
     ]
 }
