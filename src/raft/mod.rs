@@ -58,7 +58,10 @@
 //! hold, since a log with a later last term can win against it (figure 8). Therefore a term begins
 //! with an entry that says nothing. The leader is one of the quorum only as far as its own disk has
 //! come; its appends may leave before that, so the disks of all work at the same time. Committed
-//! entries go to the state machine once they are durable here too.
+//! entries go to the state machine once they are durable here too. Followers hear of a commit with the
+//! next append, with the answer to a read of theirs, or when the node says that it is time
+//! ([`Room::tell`]): nobody else waits for that news, and as an append of its own it would cost as much as
+//! the entries.
 //!
 //! **Reads** (§8, thesis §6.4, `reads.rs`). A read needs no entry in the log, but two proofs: that
 //! the leader still leads (a quorum answers a heartbeat that was sent after the read began), and that
