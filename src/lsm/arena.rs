@@ -1,22 +1,33 @@
 //! Memory that is handed out piece by piece and given back as a whole.
 //!
 //! An allocation moves a pointer forward inside a chunk; only a full chunk costs a call to the
-//! system's allocator. Pieces are never freed on their own: the chunks go together, once the
-//! arena and everybody who holds its [`Chunks`] are gone.
+//! system. Pieces are never freed on their own: the chunks go together, once the arena and everybody
+//! who holds its [`Chunks`] are gone.
+//!
+//! Large chunks are mapped from the kernel and go back there, past the allocator: many an allocator
+//! would keep what a flushed memtable leaves, cut it up for the blocks of the cache, and ask for as
+//! much again for the next memtable.
 
 #![allow(unsafe_code, reason = "hands out raw memory")]
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error},
-    ptr::NonNull,
+    ptr::{self, NonNull},
     sync::Arc,
 };
 
 use parking_lot::Mutex;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 /// Every chunk begins at a multiple of this, so that no usual alignment wastes its first bytes.
 const CHUNK_ALIGN: usize = 64;
+
+/// Chunks from this size on are mapped.
+const MAPPED_BYTES_MIN: usize = 256 << 10;
+
+/// Mapped memory begins at a multiple of this.
+const MAPPED_ALIGN: usize = 4 << 10;
 
 /// The one who allocates.
 pub(super) struct Arena {
@@ -35,9 +46,15 @@ pub(super) struct Chunks {
     list: Mutex<Vec<Chunk>>,
 }
 
+/// A piece of the system's memory.
 struct Chunk {
     memory: NonNull<u8>,
     layout: Layout,
+}
+
+/// Whether a chunk of this layout comes from the kernel.
+fn is_mapped(layout: Layout) -> bool {
+    layout.size() >= MAPPED_BYTES_MIN && layout.align() <= MAPPED_ALIGN
 }
 
 // SAFETY: the pointers lead to memory that belongs to the arena's own chunks and to no thread in
@@ -105,20 +122,50 @@ impl Chunks {
     /// One chunk more.
     fn grow(&self, layout: Layout) -> NonNull<u8> {
         assert!(layout.size() > 0, "an empty chunk");
-        // SAFETY: the layout is not empty.
-        let memory = unsafe { alloc(layout) };
-        let Some(memory) = NonNull::new(memory) else {
-            handle_alloc_error(layout)
+        let chunk = match is_mapped(layout) {
+            true => Chunk::map(layout),
+            false => Chunk::allocate(layout),
         };
-        self.list.lock().push(Chunk { memory, layout });
+        let memory = chunk.memory;
+        self.list.lock().push(chunk);
         memory
+    }
+}
+
+impl Chunk {
+    fn allocate(layout: Layout) -> Chunk {
+        // SAFETY: whoever asks for memory asks for some.
+        let memory = unsafe { alloc(layout) };
+        match NonNull::new(memory) {
+            Some(memory) => Chunk { memory, layout },
+            None => handle_alloc_error(layout),
+        }
+    }
+
+    fn map(layout: Layout) -> Chunk {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // All of it will be written, and page by page it would cost more.
+        let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
+        // SAFETY: the kernel chooses a place where nothing is.
+        let mapped = unsafe { mmap_anonymous(ptr::null_mut(), layout.size(), access, flags) };
+        match mapped.ok().and_then(|memory| NonNull::new(memory.cast())) {
+            Some(memory) => Chunk { memory, layout },
+            None => handle_alloc_error(layout),
+        }
     }
 }
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        // SAFETY: `memory` came from `alloc` with this very layout and is freed only here.
-        unsafe { dealloc(self.memory.as_ptr(), self.layout) }
+        let memory = self.memory.as_ptr();
+        if is_mapped(self.layout) {
+            // SAFETY: `memory` is a mapping of this length, and goes only here.
+            let unmapped = unsafe { munmap(memory.cast(), self.layout.size()) };
+            debug_assert!(unmapped.is_ok(), "a mapping that is ours");
+        } else {
+            // SAFETY: `memory` came from `alloc` with this very layout and is freed only here.
+            unsafe { dealloc(memory, self.layout) }
+        }
     }
 }
 
@@ -143,6 +190,28 @@ mod tests {
                 prop_assert!(taken.iter().all(|(from, to)| at + size <= *from || *to <= at));
                 taken.push((at, at + size));
             }
+        }
+    }
+
+    #[test]
+    fn large_chunks_can_be_written_from_end_to_end() {
+        let mut arena = Arena::new(1 << 20);
+        let memory = arena.chunks();
+        let layout = Layout::from_size_align(1000, 8).expect("valid");
+        let pieces: Vec<_> = (0..5_000_u32)
+            .map(|number| {
+                let piece = arena.allocate(layout);
+                // SAFETY: the piece is as long as its layout, and nobody else's.
+                unsafe { piece.as_ptr().write_bytes(number as u8, layout.size()) };
+                piece
+            })
+            .collect();
+        assert_eq!(memory.count(), 5);
+        for (number, piece) in (0..).zip(&pieces) {
+            let number: u32 = number;
+            // SAFETY: the pieces were written above, and their memory is alive.
+            let bytes = unsafe { std::slice::from_raw_parts(piece.as_ptr(), layout.size()) };
+            assert!(bytes.iter().all(|byte| *byte == number as u8));
         }
     }
 

@@ -90,8 +90,12 @@ impl Files {
 
     /// Removes the files of tables that nobody needs any more.
     pub(super) async fn collect_garbage(&self) {
-        for id in self.garbage.take() {
-            self.access.close(id);
+        let ids = self.garbage.take();
+        if ids.is_empty() {
+            return;
+        }
+        self.access.forget(ids.clone());
+        for id in ids {
             // A file that cannot be removed does no harm: the next opening tries again.
             let _ = self.disk.remove(&self.path(id)).await;
         }

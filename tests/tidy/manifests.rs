@@ -5,14 +5,13 @@ use toml::{Table, Value};
 use crate::{none, root};
 
 /// Dependencies of the root package that its twin must not have: what exists in production alone.
-const PRODUCTION_ONLY: [&str; 10] = [
+const PRODUCTION_ONLY: [&str; 9] = [
     "axum",
     "clap",
     "hdrhistogram",
     "indicatif",
     "mimalloc",
     "prometheus-client",
-    "rustix",
     "tokio-stream",
     "tonic-health",
     "tracing-subscriber",

@@ -72,9 +72,11 @@ impl Access {
         Ok(self.handles.file(id, path).await?)
     }
 
-    /// Closes the file of a table that is about to be removed.
-    pub(in crate::lsm) fn close(&self, id: u64) {
-        self.handles.close(id);
+    /// Closes the files of tables that are about to be removed, and lets go of their blocks.
+    pub(in crate::lsm) fn forget(&self, mut ids: Vec<u64>) {
+        ids.iter().for_each(|id| self.handles.close(*id));
+        ids.sort_unstable();
+        self.cache.forget(&ids);
     }
 
     /// What was counted so far.

@@ -8,8 +8,8 @@ use super::{
         entry::{Entry, Seq},
         error::Result,
     },
+    blocks::Blocks,
     cache::Caching,
-    cursor::FILL_BLOCKS_MAX,
     format::Handle,
     reader::Table,
 };
@@ -17,9 +17,7 @@ use super::{
 /// A place in a table: on a version, or before the first. It moves towards the beginning. It does
 /// not hold the table; every call is given it.
 pub(in crate::lsm) struct TableBackCursor {
-    caching: Caching,
-    /// How many blocks were read.
-    read: usize,
+    blocks: Blocks,
     /// The number of the current block.
     slot: usize,
     /// The current block; none before the first.
@@ -63,8 +61,7 @@ impl TableBackCursor {
 
     fn at(slot: usize, caching: Caching) -> Self {
         TableBackCursor {
-            caching,
-            read: 0,
+            blocks: Blocks::new(caching),
             slot,
             block: None,
         }
@@ -110,10 +107,7 @@ impl TableBackCursor {
     async fn load(&mut self, table: &Table) -> Result<(Handle, Block)> {
         let handle = table.tail().await?.index.handle(self.slot);
         let handle = handle.expect("a cursor stands in a block of its table");
-        self.read += 1;
-        if self.read > FILL_BLOCKS_MAX {
-            self.caching = Caching::Pass;
-        }
-        Ok((handle, table.block(handle, self.caching).await?))
+        let block = self.blocks.read(table, handle).await?;
+        Ok((handle, block))
     }
 }

@@ -33,8 +33,8 @@ pub(in crate::lsm) enum Caching {
 /// again and again: a block must be asked for twice before it drives out others, so that long scans
 /// pass through (`quick_cache` keeps order by CLOCK-Pro, Jiang and others, 2005).
 ///
-/// Ids of tables are never used twice: blocks of removed tables are not found any more, and go as
-/// the next ones come.
+/// Ids of tables are never used twice: blocks of removed tables are not found any more. They are
+/// [forgotten](Self::forget) with the files, for they would else keep their memory until others come.
 pub(super) struct BlockCache {
     blocks: Option<Cache<Place, Block, ByBytes, Spread, Lifecycle>>,
     hits: AtomicU64,
@@ -96,6 +96,13 @@ impl BlockCache {
     pub(super) fn insert(&self, id: u64, offset: u64, block: &Block) {
         if let Some(blocks) = &self.blocks {
             blocks.insert((id, offset), block.clone());
+        }
+    }
+
+    /// Lets go of the blocks of these tables, whose ids ascend.
+    pub(super) fn forget(&self, tables: &[u64]) {
+        if let Some(blocks) = &self.blocks {
+            blocks.retain(|(id, _), _| tables.binary_search(id).is_err());
         }
     }
 

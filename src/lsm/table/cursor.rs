@@ -8,21 +8,16 @@ use super::{
         entry::{Entry, Seq},
         error::Result,
     },
+    blocks::Blocks,
     cache::Caching,
     format::Handle,
     reader::Table,
 };
 
-/// A cursor that has gone through so many blocks is on a long way, and leaves no more of them in
-/// the cache.
-pub(super) const FILL_BLOCKS_MAX: usize = 64;
-
 /// A place in a table: before the first version, on one, or behind the last. It does not hold the
 /// table; every call is given it.
 pub(in crate::lsm) struct TableCursor {
-    caching: Caching,
-    /// How many blocks were read.
-    read: usize,
+    blocks: Blocks,
     /// The number of the block behind the current one.
     next: usize,
     /// The current block; none before the first and behind the last.
@@ -39,8 +34,7 @@ impl TableCursor {
     ) -> Result<TableCursor> {
         let tail = table.tail().await?;
         let mut cursor = TableCursor {
-            caching,
-            read: 0,
+            blocks: Blocks::new(caching),
             next: table.find(tail, key, seq)?,
             block: None,
         };
@@ -60,8 +54,7 @@ impl TableCursor {
     /// A cursor on the first version.
     pub(in crate::lsm) async fn first(table: &Table, caching: Caching) -> Result<TableCursor> {
         let mut cursor = TableCursor {
-            caching,
-            read: 0,
+            blocks: Blocks::new(caching),
             next: 0,
             block: None,
         };
@@ -109,11 +102,7 @@ impl TableCursor {
             return Ok(());
         };
         self.next += 1;
-        self.read += 1;
-        if self.read > FILL_BLOCKS_MAX {
-            self.caching = Caching::Pass;
-        }
-        let loaded = table.block(handle, self.caching).await?;
+        let loaded = self.blocks.read(table, handle).await?;
         match &mut self.block {
             Some((current, cursor)) => {
                 *current = handle;

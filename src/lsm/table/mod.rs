@@ -28,6 +28,7 @@
 
 mod access;
 mod back;
+mod blocks;
 mod builder;
 mod cache;
 mod check;

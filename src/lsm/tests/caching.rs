@@ -53,6 +53,27 @@ fn a_table_that_is_gone_is_not_kept_open() {
 }
 
 #[test]
+fn blocks_of_a_table_that_is_gone_leave_the_cache_with_it() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let db = compacted(&disk).await;
+        all_of(db.range(ALL, SEQ_MAX)).await.expect("all keys");
+        let filled = db.stats().cache_bytes;
+        assert!(filled > 0);
+        let mut batch = Batch::new();
+        batch.delete_range(b"", &[0xff; 4], SEQ_MAX - 1);
+        db.write(&batch);
+        db.set_floor(SEQ_MAX - 1);
+        db.freeze(note(11)).await.expect("a freeze");
+        db.settle().await.expect("compactions");
+        while disk.list("db").await.expect("a listing").len() > 2 {
+            yield_now().await;
+        }
+        assert_eq!(db.stats().cache_bytes, 0, "of {filled}");
+    });
+}
+
+#[test]
 fn compactions_and_snapshots_leave_no_blocks_in_the_cache_and_long_ranges_few() {
     block_on(async {
         let disk = MemDisk::new();

@@ -113,7 +113,7 @@ fn the_number_of_open_files_is_bounded_and_the_latest_stay_open() {
         }
         let error = tables[3].get(&key(1), 1).await.expect_err("no file");
         assert!(error.to_string().contains("000000000004.table"), "{error}");
-        tables[4].access().close(5);
+        tables[4].access().forget(vec![5]);
         assert!(tables[4].get(&key(1), 1).await.is_err());
     });
 }
@@ -191,7 +191,7 @@ fn passing_readers_leave_no_blocks_and_long_scans_few() {
                 rest(&table, first.expect("a cursor")).await;
             }
             let filled = access.counts().cache_bytes;
-            let blocks = cursor::FILL_BLOCKS_MAX as u64;
+            let blocks = blocks::FILL_BLOCKS_MAX as u64;
             assert!(
                 filled > 100 * blocks && filled < 400 * blocks,
                 "{filled} bytes"
