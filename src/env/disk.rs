@@ -113,6 +113,12 @@ pub trait File: Send + Sync + 'static {
     fn write_now(&self, _offset: u64, _bytes: &[u8]) -> Option<DiskResult<()>> {
         None
     }
+    /// Does what [`Self::write_at`] and then [`Self::sync`] do before it returns, on the calling
+    /// thread and without a future: for a writer whom nobody joins. None where the disk cannot, or
+    /// where that might hold up others for long: then nothing was done.
+    fn write_synced_now(&self, _offset: u64, _bytes: &[u8]) -> Option<DiskResult<()>> {
+        None
+    }
     /// Cuts the file to `length` bytes, or extends it with zeros.
     async fn truncate(&self, length: u64) -> DiskResult<()>;
     /// Makes everything written so far durable, the length included.

@@ -240,3 +240,40 @@ fn a_stopped_disk_fails_until_restarted() -> DiskResult<()> {
         Ok(())
     })
 }
+
+/// What a writer may do on its own thread.
+async fn write_synced_now(disk: OsDisk) -> [bool; 2] {
+    let file = disk.create("file").await.unwrap();
+    let is_done = || {
+        file.write_synced_now(0, b"now")
+            .is_some_and(|done| done.is_ok())
+    };
+    let before = is_done();
+    // On a loaded machine a sync may take long now and then.
+    for _ in 0..100 {
+        file.sync().await.unwrap();
+        if is_done() {
+            assert_eq!(file.read_at(0, 9).await.unwrap(), "now");
+            return [before, true];
+        }
+    }
+    [before, false]
+}
+
+#[test]
+fn a_sync_is_made_on_this_thread_only_where_it_is_quick_and_others_go_on() {
+    // A disk without a device is quick, if there is one.
+    let memory = PathBuf::from("/dev/shm");
+    if !memory.is_dir() {
+        return;
+    }
+    let scratch = Scratch(memory.join(format!("sisyphus-sync-now-{}", std::process::id())));
+    let open = || OsDisk::open(&scratch.0).unwrap();
+    let alone = block_on(write_synced_now(open()));
+    assert_eq!(alone, [false, false], "other tasks would wait");
+    std::fs::remove_file(scratch.0.join("file")).unwrap();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+    let shared = runtime.block_on(write_synced_now(open()));
+    assert_eq!(shared, [false, true], "at first nothing is known of it");
+}

@@ -123,6 +123,11 @@ impl MemDisk {
         self.state.lock().slow = true;
     }
 
+    /// From now on it does not any more.
+    pub fn speed_up(&self) {
+        self.state.lock().slow = false;
+    }
+
     /// How many mutating operations have been begun: create, create_dir, link, rename, remove,
     /// sync_dir, append, write_at, truncate, sync.
     pub fn operations(&self) -> u64 {

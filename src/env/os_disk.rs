@@ -11,12 +11,18 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use rustix::{buffer::spare_capacity, fs::FlockOperation, io::Errno};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
     Disk, DiskError, DiskResult, File,
@@ -29,11 +35,17 @@ const LOCK: &str = "LOCK";
 /// Above this, a read asks for the file's length first instead of trusting the caller with memory.
 const READ_UNCHECKED_BYTES_MAX: usize = 1 << 20;
 
+/// A sync is quick if it takes no longer than so many microseconds, about as a read does that the
+/// device must answer.
+const QUICK_SYNC_US_MAX: u64 = 500;
+
 /// The tree below one directory, which belongs to this process as long as the value lives.
 ///
 /// Reads and writes are done on the calling thread: most are answered by the page cache, and a
 /// hop to another thread would cost more than they do. What waits for the device or may (syncs,
-/// all that changes or reads directories) goes to a thread that may block.
+/// all that changes or reads directories) goes to a thread that may block. The way there and back
+/// costs as much as a third of the sync itself where the drive is fast. So [`File::write_synced_now`]
+/// does without it, as long as syncs are quick and the runtime has other threads for other tasks.
 #[derive(Debug)]
 pub struct OsDisk {
     root: PathBuf,
@@ -43,8 +55,16 @@ pub struct OsDisk {
 
 #[derive(Debug)]
 struct OsFile {
-    file: Arc<fs::File>,
+    file: Arc<Timed>,
     path: String,
+}
+
+/// A file that knows how long it takes to sync it.
+#[derive(Debug)]
+struct Timed {
+    file: fs::File,
+    /// What the last sync took, in microseconds. At first nothing is known, and it is the most.
+    sync_us: AtomicU64,
 }
 
 impl OsDisk {
@@ -149,7 +169,10 @@ impl Disk for OsDisk {
 impl OsFile {
     fn share(path: &str, file: fs::File) -> Arc<dyn File> {
         Arc::new(OsFile {
-            file: Arc::new(file),
+            file: Arc::new(Timed {
+                file,
+                sync_us: AtomicU64::new(u64::MAX),
+            }),
             path: path.to_owned(),
         })
     }
@@ -162,13 +185,13 @@ impl OsFile {
     fn read(&self, offset: u64, length: usize) -> io::Result<Bytes> {
         let mut length = length;
         if length > READ_UNCHECKED_BYTES_MAX {
-            let rest = self.file.metadata()?.len().saturating_sub(offset);
+            let rest = self.length()?.saturating_sub(offset);
             length = length.min(rest as usize);
         }
         let mut bytes = Vec::with_capacity(length);
         while bytes.len() < length {
             let at = offset + bytes.len() as u64;
-            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
+            match rustix::io::pread(&self.file.file, spare_capacity(&mut bytes), at) {
                 Ok(0) => break,
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -181,9 +204,32 @@ impl OsFile {
     /// The file system is asked for the end each time: a length kept here would be wrong for a
     /// file that is open twice, and after a write that failed half-way.
     fn write_at_end(&self, bytes: &[u8]) -> io::Result<u64> {
-        let offset = self.file.metadata()?.len();
-        self.file.write_all_at(bytes, offset)?;
+        let offset = self.length()?;
+        self.write(offset, bytes)?;
         Ok(offset)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.file.write_all_at(bytes, offset)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.file.metadata()?.len())
+    }
+}
+
+impl Timed {
+    /// `fdatasync`: data and length, not the times.
+    fn sync(&self) -> io::Result<()> {
+        let begin = Instant::now();
+        let synced = self.file.sync_data();
+        let took_us = begin.elapsed().as_micros() as u64;
+        self.sync_us.store(took_us, Ordering::Relaxed);
+        synced
+    }
+
+    fn is_quick(&self) -> bool {
+        self.sync_us.load(Ordering::Relaxed) <= QUICK_SYNC_US_MAX
     }
 }
 
@@ -198,27 +244,42 @@ impl File for OsFile {
     }
 
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
-        self.named("write", self.file.write_all_at(bytes, offset))
+        self.named("write", self.write(offset, bytes))
     }
 
     fn write_now(&self, offset: u64, bytes: &[u8]) -> Option<DiskResult<()>> {
-        Some(self.named("write", self.file.write_all_at(bytes, offset)))
+        Some(self.named("write", self.write(offset, bytes)))
+    }
+
+    fn write_synced_now(&self, offset: u64, bytes: &[u8]) -> Option<DiskResult<()>> {
+        if !self.file.is_quick() || !has_other_threads() {
+            return None;
+        }
+        let written = self.named("write", self.write(offset, bytes));
+        Some(written.and_then(|()| self.named("sync", self.file.sync())))
     }
 
     async fn truncate(&self, length: u64) -> DiskResult<()> {
         let file = self.file.clone();
-        blocking("truncate", &self.path, move || file.set_len(length)).await
+        blocking("truncate", &self.path, move || file.file.set_len(length)).await
     }
 
     async fn sync(&self) -> DiskResult<()> {
-        // `fdatasync`: data and length, not the times.
         let file = self.file.clone();
-        blocking("sync", &self.path, move || file.sync_data()).await
+        blocking("sync", &self.path, move || file.sync()).await
     }
 
     async fn length(&self) -> DiskResult<u64> {
-        self.named("length", self.file.metadata().map(|meta| meta.len()))
+        self.named("length", self.length())
     }
+}
+
+/// Whether the tasks of this one's runtime go on while this thread waits for a moment.
+fn has_other_threads() -> bool {
+    Handle::try_current().is_ok_and(|runtime| {
+        let is_shared = runtime.runtime_flavor() == RuntimeFlavor::MultiThread;
+        is_shared && runtime.metrics().num_workers() > 1
+    })
 }
 
 /// Does work that may wait for the device where waiting stops nobody else.

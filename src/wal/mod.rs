@@ -35,6 +35,8 @@
 //! nothing: its file is there, and the *link*, which says where the segment before it ends, goes with
 //! its first batch.
 //!
+//! A log that is hardly ever synced gains nothing by this, and its files are removed ([`Retired`]).
+//!
 //! The end of a file hence says nothing about the end of the log: behind it are zeros, or what the
 //! file held in an earlier life, down to whole records with good checksums. But a record is only
 //! valid in its epoch and at its position, which counts segments and not files, and no two records
@@ -86,7 +88,7 @@ pub use record::{PAYLOAD_BYTES_MAX, Record, SegmentId};
 pub use recovery::{Placed, Recovered};
 pub use salvage::{Salvage, remove_before};
 pub use writer::Wal;
-pub use yard::Remover;
+pub use yard::{Remover, Retired};
 
 #[cfg(test)]
 mod tests;

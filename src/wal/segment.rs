@@ -79,17 +79,25 @@ impl Current {
         self.wrote(result, length, end)
     }
 
-    /// As [`Self::write`] of a batch that is not to be synced, before it returns; none if the disk
-    /// cannot do that.
-    pub(super) fn write_now(&mut self, batch: &mut Vec<u8>) -> Option<DiskResult<()>> {
+    /// As [`Self::write`], with its sync if there is to be one, before it returns; none, and nothing
+    /// is done, if the disk cannot do that.
+    pub(super) fn write_now(
+        &mut self,
+        batch: &mut Vec<u8>,
+        to_sync: bool,
+    ) -> Option<DiskResult<()>> {
+        let write = |batch: &[u8]| match to_sync {
+            true => self.file.write_synced_now(self.end, batch),
+            false => self.file.write_now(self.end, batch),
+        };
         let length = batch.len();
-        let end = self.pad(batch, false);
-        let mut result = self.file.write_now(self.end, batch);
+        let end = self.pad(batch, to_sync);
+        let mut result = write(batch);
         batch.truncate(length);
         if let Some(first) = &result
             && self.lacks_room_for_zeros(first, end, length)
         {
-            result = self.file.write_now(self.end, batch);
+            result = write(batch);
         }
         Some(self.wrote(result?, length, end))
     }

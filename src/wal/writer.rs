@@ -7,7 +7,7 @@ use super::{
     record::{HEADER_BYTES, SEGMENT_BYTES_MAX, Stamp, put_link, put_record},
     recovery::{Found, recover},
     segment::Current,
-    yard::{Prepare, Remover, Yard, make_dir},
+    yard::{Prepare, Remover, Retired, Yard, make_dir},
 };
 use crate::{
     env::{Disk, DiskError, DiskResult, File},
@@ -62,7 +62,7 @@ impl Wal {
         dir: &str,
         segment_bytes: usize,
     ) -> Result<(Wal, Recovered), WalError> {
-        Wal::open_from(disk, dir, segment_bytes, SegmentId(0)).await
+        Wal::open_from(disk, dir, segment_bytes, SegmentId(0), Retired::Kept).await
     }
 
     /// As [`Self::open`], from a segment on that is known to be there: those before it are removed
@@ -73,6 +73,7 @@ impl Wal {
         dir: &str,
         segment_bytes: usize,
         first: SegmentId,
+        retired: Retired,
     ) -> Result<(Wal, Recovered), WalError> {
         make_dir(disk.as_ref(), dir).await?;
         let Found {
@@ -80,7 +81,7 @@ impl Wal {
             segments,
             epoch,
         } = recover(disk.as_ref(), dir, first).await?;
-        let yard = Yard::new(disk, dir, segment_bytes, epoch + 1);
+        let yard = Yard::new(disk, dir, segment_bytes, epoch + 1, retired);
         let mut wal = Wal::behind(yard, dir, segment_bytes, segments).await?;
         // From now on what recovery has made durable is promised.
         wal.begin_segment();
@@ -98,7 +99,8 @@ impl Wal {
         salvage: &Salvage,
     ) -> Result<Wal, WalError> {
         disk.sync_dir(dir).await?;
-        let yard = Yard::new(disk, dir, segment_bytes, salvage.epoch + 1);
+        let epoch = salvage.epoch + 1;
+        let yard = Yard::new(disk, dir, segment_bytes, epoch, Retired::Kept);
         let segments = salvage.segments.clone();
         let mut wal = Wal::behind(yard, dir, segment_bytes, segments).await?;
         wal.durable = salvage.durable;
@@ -174,22 +176,38 @@ impl Wal {
         self.end(result)
     }
 
-    /// As [`Self::write`], before it returns; none, and nothing is done, if the disk cannot do that.
+    /// As [`Self::write`], before it returns; none if the disk cannot do that. What was appended is
+    /// then forgotten.
     pub fn write_now(&mut self) -> Option<Result<(), WalError>> {
-        if let Err(error) = self.begin() {
-            return Some(Err(error));
-        }
-        let result = self.current.write_now(&mut self.buffer);
-        match result {
-            Some(result) => {
-                self.wrote_buffer();
-                Some(self.end(result))
-            }
-            None => {
-                self.health = Health::Good;
+        self.put_now(false)
+    }
+
+    /// As [`Self::commit`], before it returns; none if the disk cannot do that now, or if more is to
+    /// be synced than the current segment. What was appended is then forgotten.
+    pub fn commit_now(&mut self) -> Option<Result<(), WalError>> {
+        match self.unsynced.is_empty() {
+            true => self.put_now(true),
+            false => {
+                self.buffer.clear();
                 None
             }
         }
+    }
+
+    fn put_now(&mut self, to_sync: bool) -> Option<Result<(), WalError>> {
+        if let Err(error) = self.begin() {
+            return Some(Err(error));
+        }
+        let Some(result) = self.current.write_now(&mut self.buffer, to_sync) else {
+            self.buffer.clear();
+            self.health = Health::Good;
+            return None;
+        };
+        self.wrote_buffer();
+        if to_sync && result.is_ok() {
+            self.durable = self.written;
+        }
+        Some(self.end(result))
     }
 
     async fn write_buffer(&mut self, to_sync: bool) -> DiskResult<()> {

@@ -26,6 +26,15 @@ const SPARES_MAX: usize = 2;
 /// What the names of spares end in.
 const SPARE: &str = ".spare";
 
+/// What becomes of the files of segments that are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retired {
+    /// A few are kept to be used again, and new ones begin with some zeros: for logs that are synced.
+    Kept,
+    /// They are removed: a log that is hardly ever synced would gain nothing for the room they take.
+    Removed,
+}
+
 /// Where the files of a log are made and unmade. Clones share it.
 #[derive(Clone)]
 pub(super) struct Yard {
@@ -35,6 +44,7 @@ pub(super) struct Yard {
     segment_bytes: u64,
     /// Of this opening.
     epoch: u64,
+    retired: Retired,
     /// Segments that are no more and whose files wait to be used again, the oldest first.
     spares: Arc<Mutex<VecDeque<SegmentId>>>,
 }
@@ -55,12 +65,19 @@ pub struct Remover {
 
 impl Yard {
     /// The files in `dir`, for the opening of this epoch.
-    pub(super) fn new(disk: Arc<dyn Disk>, dir: &str, segment_bytes: usize, epoch: u64) -> Yard {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        dir: &str,
+        segment_bytes: usize,
+        epoch: u64,
+        retired: Retired,
+    ) -> Yard {
         Yard {
             disk,
             dir: dir.into(),
             segment_bytes: segment_bytes as u64,
             epoch,
+            retired,
             spares: Arc::default(),
         }
     }
@@ -107,12 +124,14 @@ impl Yard {
         Ok((path, file, length))
     }
 
-    /// Puts the header into a new file, and zeros behind it if there is room.
+    /// Puts the header into a new file, and zeros behind it if they are of use and there is room.
     async fn create(&self, header: Header) -> DiskResult<(String, Arc<dyn File>, u64)> {
         let path = self.spare_path(header.sequence);
         let file = self.create_file(&path).await?;
         let mut bytes = header.encode().to_vec();
-        bytes.resize(growth(self.segment_bytes) as usize, 0);
+        if self.retired == Retired::Kept {
+            bytes.resize(growth(self.segment_bytes) as usize, 0);
+        }
         let mut written = file.write_at(0, &bytes).await;
         if is_of(&written, ErrorKind::StorageFull) {
             bytes.truncate(HEADER_BYTES);
@@ -136,7 +155,8 @@ impl Yard {
     /// Removes a segment durably; its file may be kept to be used again.
     pub(super) async fn retire(&self, segment: SegmentId) -> DiskResult<()> {
         let path = self.path(segment);
-        let is_kept = self.spares.lock().len() < SPARES_MAX;
+        let has_room = self.spares.lock().len() < SPARES_MAX;
+        let is_kept = self.retired == Retired::Kept && has_room;
         match is_kept {
             true => self.disk.rename(&path, &self.spare_path(segment)).await?,
             false => self.disk.remove(&path).await?,

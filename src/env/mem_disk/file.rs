@@ -31,6 +31,23 @@ impl MemFile {
         contents.dirty_from = contents.dirty_from.min(from);
         Ok(())
     }
+
+    fn save(&self) -> DiskResult<()> {
+        let mut state = self.state.lock();
+        let begun = state.begin_sync("sync", &self.path);
+        if state.stopped {
+            return begun;
+        }
+        let contents = state.contents(self.file);
+        contents.synced.truncate(contents.dirty_from);
+        let clean = contents.synced.len();
+        match begun {
+            Ok(()) => contents.synced.extend_from_slice(&contents.data[clean..]),
+            Err(_) => contents.synced.resize(contents.data.len(), 0),
+        }
+        contents.dirty_from = contents.data.len();
+        begun
+    }
 }
 
 #[async_trait]
@@ -66,6 +83,13 @@ impl File for MemFile {
         Some(self.write(offset, bytes))
     }
 
+    fn write_synced_now(&self, offset: u64, bytes: &[u8]) -> Option<DiskResult<()>> {
+        if self.state.lock().slow {
+            return None;
+        }
+        Some(self.write(offset, bytes).and_then(|()| self.save()))
+    }
+
     async fn truncate(&self, length: u64) -> DiskResult<()> {
         self.change("truncate", |contents| {
             contents.data.resize(length as usize, 0);
@@ -77,20 +101,7 @@ impl File for MemFile {
         if self.state.lock().slow {
             yield_now().await;
         }
-        let mut state = self.state.lock();
-        let begun = state.begin_sync("sync", &self.path);
-        if state.stopped {
-            return begun;
-        }
-        let contents = state.contents(self.file);
-        contents.synced.truncate(contents.dirty_from);
-        let clean = contents.synced.len();
-        match begun {
-            Ok(()) => contents.synced.extend_from_slice(&contents.data[clean..]),
-            Err(_) => contents.synced.resize(contents.data.len(), 0),
-        }
-        contents.dirty_from = contents.data.len();
-        begun
+        self.save()
     }
 
     async fn length(&self) -> DiskResult<u64> {

@@ -19,6 +19,8 @@ pub(super) struct Pending {
     pub(super) bytes: Vec<u8>,
     /// How many there are.
     pub(super) writes: u64,
+    /// How many tasks made them.
+    pub(super) writers: u64,
     /// The memtable is to be frozen before them.
     pub(super) wants_freeze: bool,
     /// The log is to be synced behind them, whatever the mode.
@@ -98,6 +100,7 @@ impl Pending {
     pub(super) fn add(&mut self, writes: &Writes<'_>) {
         writes.put(&mut self.bytes);
         self.writes += writes.count();
+        self.writers += 1;
     }
 
     /// Begins to write them.

@@ -38,8 +38,6 @@ pub(super) struct Log {
     next: Seq,
     /// The active memtable has its size.
     is_full: bool,
-    /// The disk can be written without a future.
-    writes_now: bool,
     /// The segments before this one are being removed.
     first_kept: Arc<AtomicU64>,
 }
@@ -47,13 +45,12 @@ pub(super) struct Log {
 impl Log {
     /// The log of an open database whose next write has this number.
     pub(super) fn new(
-        mut wal: Wal,
+        wal: Wal,
         db: Db,
         options: &StoreOptions,
         next: Seq,
         first_kept: Arc<AtomicU64>,
     ) -> Log {
-        let writes_now = matches!(wal.write_now(), Some(Ok(())));
         Log {
             wal,
             sync: options.sync,
@@ -61,7 +58,6 @@ impl Log {
             next,
             is_full: db.wants_freeze(),
             db,
-            writes_now,
             first_kept,
         }
     }
@@ -76,21 +72,24 @@ impl Log {
         self.wal.written_bytes()
     }
 
-    /// Whether writes can be made without waiting for anything.
+    /// Whether writes need not wait for anything but the disk.
     pub(super) fn is_ready(&self) -> bool {
-        self.sync == SyncMode::None && self.writes_now && !self.is_full && !self.db.holds_back()
+        !self.is_full && !self.db.holds_back()
     }
 
-    /// Makes writes at once; only if [`Self::is_ready`].
-    pub(super) fn write_now(&mut self, writes: &Writes<'_>) -> Result<()> {
+    /// Makes writes on this thread, without a future; none, and nothing is done, if the disk cannot
+    /// do that. Only if [`Self::is_ready`].
+    pub(super) fn write_now(&mut self, writes: &Writes<'_>) -> Option<Result<()>> {
         writes.record(self.next, |parts| self.wal.append(WRITES, SHARD, parts));
-        let written = self.wal.write_now();
-        written
-            .expect("a disk that writes at once")
-            .map_err(unknown)?;
-        self.is_full = self.db.apply(writes.mutations(self.next)) || self.wal.should_rotate();
-        self.next += writes.count();
-        Ok(())
+        let written = match self.sync {
+            SyncMode::None => self.wal.write_now()?,
+            SyncMode::EachWrite | SyncMode::Group => self.wal.commit_now()?,
+        };
+        Some(written.map_err(unknown).map(|()| {
+            let is_full = self.db.apply(writes.mutations(self.next));
+            self.is_full = is_full || self.wal.should_rotate();
+            self.next += writes.count();
+        }))
     }
 
     /// Makes all writes of a group: first in the log, then in memory. After an error the log is

@@ -24,8 +24,10 @@
 //! makes them one record of the log: one write and one sync for all (`log`). Then they go into
 //! the memtable, readers are shown the new last number, and the others of the group are told. So
 //! a batch is what queued while the last sync ran; no task and no timer is needed for it. Where
-//! nobody waits for syncs and nobody queues, a write goes this way without a future, by one call
-//! of the operating system.
+//! nobody queues, a write goes this way without a future and on its own thread: by one call of the
+//! operating system where nobody waits for syncs, and else with its sync, if the disk allows that
+//! and the last group was one writer's. A writer of a larger group rather gives the others the time
+//! to join. Now and then who writes so lets other tasks run.
 //!
 //! A leader may be dropped at any await. What it has begun is a value of its own, and stays
 //! in the queue for the next leader; nobody who follows notices.

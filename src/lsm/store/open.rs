@@ -9,14 +9,14 @@ use super::{
     handle::Inner,
     log::{Log, SHARD, WRITES},
     note::Note,
-    options::StoreOptions,
+    options::{StoreOptions, SyncMode},
     queue::Queue,
     segments,
 };
 use crate::{
     codec::DecodeError,
     env::{Disk, task::Tasks},
-    wal::{Placed, SegmentId, Wal, WalError},
+    wal::{Placed, Retired, SegmentId, Wal, WalError},
 };
 
 /// Where the tables are.
@@ -38,8 +38,12 @@ pub(super) async fn open(disk: Arc<dyn Disk>, dir: &str, options: StoreOptions) 
         let manifest = names::path(&tables, names::MANIFEST);
         LsmError::corrupt(&manifest, 0, error.what)
     })?;
-    let opened = Wal::open_from(disk, &log_dir, segment_bytes, note.segment).await;
-    let (wal, recovered) = opened?;
+    let retired = match options.sync {
+        SyncMode::EachWrite | SyncMode::Group => Retired::Kept,
+        SyncMode::None => Retired::Removed,
+    };
+    let opened = Wal::open_from(disk, &log_dir, segment_bytes, note.segment, retired);
+    let (wal, recovered) = opened.await?;
     let mut replay = Replay::new(&db, &log_dir, note);
     for placed in recovered.records {
         replay.record(&placed).await?;

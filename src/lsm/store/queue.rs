@@ -21,7 +21,10 @@ use super::{
     options::SyncMode,
     stats::StoreStats,
 };
-use crate::env::task::Notify;
+use crate::env::task::{Notify, yield_now};
+
+/// So many writes are made without a wait before other tasks of the thread have their turn.
+const QUICK_MAX: u64 = 32;
 
 /// Everything about writers, under one short lock.
 struct State {
@@ -32,6 +35,8 @@ struct State {
     pending: Pending,
     /// The buffer of the group before, to be used again.
     spare: Vec<u8>,
+    /// The last group was made by one writer.
+    is_lone: bool,
     /// What further writes are told, once there is a reason.
     refusal: Option<StoreError>,
     /// The numbers at which somebody reads, with how many do.
@@ -51,6 +56,8 @@ pub(super) struct Queue {
     visible: AtomicU64,
     /// Told when a group is taken or nobody leads, for those who found it full.
     room: Notify,
+    /// Counts writes that have not let other tasks run.
+    quick: AtomicU64,
 }
 
 impl Queue {
@@ -63,6 +70,7 @@ impl Queue {
             abandoned: None,
             pending: Pending::default(),
             spare: Vec::new(),
+            is_lone: true,
             refusal: None,
             readers: BTreeMap::new(),
             log_bytes: 0,
@@ -74,6 +82,7 @@ impl Queue {
             sync,
             visible: AtomicU64::new(visible),
             room: Notify::new(),
+            quick: AtomicU64::new(0),
         }
     }
 
@@ -85,6 +94,10 @@ impl Queue {
     /// Makes writes, alone or together with others.
     pub(super) async fn write(&self, writes: Writes<'_>) -> Result<()> {
         if let Some(done) = self.write_now(&writes) {
+            let quick = self.quick.fetch_add(1, Ordering::Relaxed);
+            if quick % QUICK_MAX == QUICK_MAX - 1 {
+                yield_now().await;
+            }
             return done;
         }
         let group = self.enqueue(&writes).await?;
@@ -139,12 +152,9 @@ impl Queue {
         }
     }
 
-    /// The way of a write that need not wait for anything, neither a disk nor another writer: no
-    /// queue, no future, no memory.
+    /// The way of a write that need not wait for another writer, nor for more of the disk than this
+    /// thread may: no queue, no future, no memory.
     fn write_now(&self, writes: &Writes<'_>) -> Option<Result<()>> {
-        if self.sync != SyncMode::None {
-            return None;
-        }
         let log = self.take_ready()?;
         let mut taken = Taken {
             queue: self,
@@ -152,15 +162,23 @@ impl Queue {
         };
         let log = taken.log.as_mut().expect("just taken");
         let result = log.write_now(writes);
-        self.give_back(taken.log.take(), Vec::new(), &result);
-        Some(result)
+        let log = taken.log.take().expect("just used");
+        match &result {
+            Some(result) => self.give_back(Some(log), Vec::new(), result),
+            None => self.put_back(log),
+        }
+        result
     }
 
-    /// The log, if its next write is quick and nobody queues for it.
+    /// The log, if its next write need not wait, nobody queues for it, and nobody is expected to join:
+    /// of those who share a sync each would else take one of its own.
     fn take_ready(&self) -> Option<Box<Log>> {
         let mut state = self.state.lock();
         let is_first = state.pending.is_idle() && state.refusal.is_none();
-        state.log.take_if(|log| is_first && log.is_ready())
+        let is_alone = state.is_lone || self.sync != SyncMode::Group;
+        state
+            .log
+            .take_if(|log| is_first && is_alone && log.is_ready())
     }
 
     /// Joins the group that queues, once it has room.
@@ -227,6 +245,9 @@ impl Queue {
         let mut state = self.state.lock();
         let next = Pending::with(std::mem::take(&mut state.spare));
         let pending = std::mem::replace(&mut state.pending, next);
+        if pending.writers > 0 {
+            state.is_lone = pending.writers == 1;
+        }
         drop(state);
         self.room.notify_one();
         pending.begin(log)

@@ -359,3 +359,24 @@ fn mix(old: &[u8], new: &[u8], fates: &[bool]) -> Vec<u8> {
     }
     mixed
 }
+
+#[test]
+fn a_log_that_is_hardly_synced_keeps_no_files_and_takes_no_room_ahead() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let shared = Arc::new(disk.clone());
+        let opened = Wal::open_from(shared, "a/log", 1 << 20, SegmentId(0), Retired::Removed).await;
+        let (mut wal, _) = opened.unwrap();
+        for _ in 0..5 {
+            wal.append(1, SHARD, &["x".repeat(300_000).as_bytes()]);
+            wal.write_now().unwrap().unwrap();
+            breathe().await;
+            let length = disk.contents(&path(wal.segment().0)).len();
+            assert!(length < 300_200, "{length} bytes for one record");
+            wal.rotate().await.unwrap();
+        }
+        wal.remove_before(wal.segment()).await.unwrap();
+        assert_eq!(spares(&disk).await, 0);
+        assert!(disk.contents(&path(wal.segment().0)).len() < 100);
+    });
+}

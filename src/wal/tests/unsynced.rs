@@ -89,7 +89,7 @@ fn a_log_opens_from_any_segment_on_whatever_is_left_of_those_before() {
         let (pristine, _) = three_segments(true).await;
         let open_from = async |disk: &MemDisk, first| {
             let disk = Arc::new(disk.clone());
-            let opened = Wal::open_from(disk, "a/log", 256, SegmentId(first)).await;
+            let opened = Wal::open_from(disk, "a/log", 256, SegmentId(first), Retired::Kept).await;
             opened.map(|(wal, recovered)| (wal, recovered.records.len()))
         };
         let disk = pristine.restart();
@@ -152,5 +152,47 @@ fn a_crash_while_a_torn_tail_is_removed_leaves_no_gap() {
                 return;
             }
         }
+    });
+}
+
+#[test]
+fn a_commit_at_once_is_durable_and_one_that_cannot_be_leaves_nothing() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let (mut wal, _) = open(&disk).await.unwrap();
+        let append = |wal: &mut Wal, payload: &str| wal.append(1, SHARD, &[payload.as_bytes()]);
+        append(&mut wal, "quick");
+        wal.commit_now().expect("a quick disk").unwrap();
+        assert_eq!(open(&disk.restart()).await.unwrap().1, ["quick"]);
+        // A segment before the current one waits for its sync, too.
+        write(&mut wal, "unsynced", true).await.unwrap();
+        wal.rotate().await.unwrap();
+        append(&mut wal, "forgotten");
+        assert!(wal.commit_now().is_none());
+        batch(&mut wal, &["both"]).await.unwrap();
+        append(&mut wal, "quick again");
+        wal.commit_now().expect("a quick disk").unwrap();
+        disk.slow_down();
+        append(&mut wal, "forgotten");
+        assert!(wal.commit_now().is_none());
+        let expected = ["quick", "unsynced", "both", "quick again"];
+        assert_eq!(open(&disk.restart()).await.unwrap().1, expected);
+        batch(&mut wal, &["slow"]).await.unwrap();
+        assert_eq!(open(&disk.restart()).await.unwrap().1.len(), 5);
+    });
+}
+
+#[test]
+fn a_commit_at_once_whose_sync_fails_is_the_last() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let (mut wal, _) = open(&disk).await.unwrap();
+        disk.fail_sync(disk.syncs() + 1);
+        wal.append(1, SHARD, &[b"lost"]);
+        wal.commit_now().expect("an outcome").unwrap_err();
+        wal.append(1, SHARD, &[b"more"]);
+        wal.commit_now().expect("a refusal").unwrap_err();
+        batch(&mut wal, &["more"]).await.unwrap_err();
+        assert!(open(&disk.restart()).await.unwrap().1.is_empty());
     });
 }
