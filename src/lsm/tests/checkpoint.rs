@@ -5,8 +5,12 @@ use std::sync::Arc;
 use super::{
     super::*,
     model::{Model, assert_agrees, note, number},
+    puppet::{Deed, Puppet},
 };
-use crate::env::{Disk, MemDisk, task::block_on};
+use crate::env::{
+    Disk, MemDisk,
+    task::{block_on, spawn, watch, yield_now},
+};
 
 async fn open(disk: &MemDisk, dir: &str) -> Result<Db, LsmError> {
     Db::open(Arc::new(disk.clone()), dir, Options::test_min()).await
@@ -58,6 +62,55 @@ fn a_copy_stays_as_it_was_whatever_becomes_of_the_original() {
             assert_eq!(db.verify().await.expect("a report").findings, []);
         }
     });
+}
+
+#[test]
+fn tables_that_are_merged_while_they_are_being_copied_stay_until_they_are() {
+    block_on(async {
+        let disk = MemDisk::new();
+        let (open_gate, gate) = watch::channel(false);
+        let (begin, mut begun) = watch::channel(false);
+        let judge = move |op, _: &str| match op {
+            "link" => {
+                begin.send_replace(true);
+                Deed::Wait(gate.clone())
+            }
+            _ => Deed::Go,
+        };
+        let puppet = Puppet::new(disk.clone(), judge);
+        let db = Db::open(puppet, "db", Options::test_min()).await;
+        let db = db.expect("a database");
+        let mut model = Model::default();
+        write(&db, &mut model, 1..41).await;
+        db.settle().await.expect("compactions");
+        let (copied, before) = (model.clone(), tables(&disk).await);
+        let copying = spawn({
+            let db = db.clone();
+            async move { db.checkpoint("copy").await }
+        });
+        begun.changed().await.expect("a first link");
+        write(&db, &mut model, 41..201).await;
+        db.settle().await.expect("compactions");
+        let is_of_now = |table: &String| !before.contains(table);
+        assert!(tables(&disk).await.iter().any(is_of_now), "other tables");
+        open_gate.send_replace(true);
+        let held = copying.await.expect("no panic").expect("a copy");
+        assert_eq!(number(&held), 40);
+        let copy = open(&disk, "copy").await.expect("the copy");
+        assert_agrees(&copy, &copied, 40).await;
+        // Nobody needs the old tables any more.
+        let is_old = |table: &String| before.contains(table);
+        while tables(&disk).await.iter().any(is_old) {
+            yield_now().await;
+        }
+    });
+}
+
+/// The tables of the original.
+async fn tables(disk: &MemDisk) -> Vec<String> {
+    let mut names = disk.list("db").await.expect("a listing");
+    names.retain(|name| name.ends_with(".table"));
+    names
 }
 
 #[test]

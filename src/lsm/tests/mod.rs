@@ -10,5 +10,8 @@ mod damage;
 mod directory;
 mod faults;
 mod model;
+pub(super) mod puppet;
 mod ranges;
+mod readers;
+mod stops;
 mod verify;

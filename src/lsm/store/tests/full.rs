@@ -5,10 +5,11 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use async_trait::async_trait;
-
 use super::*;
-use crate::env::{Disk, DiskError, DiskResult, File, task::block_on};
+use crate::{
+    env::task::block_on,
+    lsm::tests::puppet::{Deed, Puppet},
+};
 
 /// Where it has no room.
 const TABLES: &str = "db/tables/";
@@ -17,56 +18,30 @@ const TABLES: &str = "db/tables/";
 const PATIENCE_MS: u64 = 100;
 
 /// No file can be created among the tables while it is full.
-#[derive(Default)]
-struct Crowded {
-    disk: MemDisk,
-    is_full: AtomicBool,
-}
-
-#[async_trait]
-impl Disk for Crowded {
-    async fn create(&self, path: &str) -> DiskResult<Arc<dyn File>> {
-        if path.starts_with(TABLES) && self.is_full.load(Ordering::Relaxed) {
-            let kind = ErrorKind::StorageFull;
-            return Err(DiskError::because("create", path, kind, "no room"));
+fn crowded(is_full: &Arc<AtomicBool>) -> Arc<Puppet> {
+    let is_full = Arc::clone(is_full);
+    Puppet::new(MemDisk::new(), move |op, path| {
+        let needs_room = op == "create" && path.starts_with(TABLES);
+        match needs_room && is_full.load(Ordering::Relaxed) {
+            true => Deed::Fail(ErrorKind::StorageFull),
+            false => Deed::Go,
         }
-        self.disk.create(path).await
-    }
-    async fn open(&self, path: &str) -> DiskResult<Arc<dyn File>> {
-        self.disk.open(path).await
-    }
-    async fn create_dir(&self, path: &str) -> DiskResult<()> {
-        self.disk.create_dir(path).await
-    }
-    async fn list(&self, dir: &str) -> DiskResult<Vec<String>> {
-        self.disk.list(dir).await
-    }
-    async fn link(&self, from: &str, to: &str) -> DiskResult<()> {
-        self.disk.link(from, to).await
-    }
-    async fn rename(&self, from: &str, to: &str) -> DiskResult<()> {
-        self.disk.rename(from, to).await
-    }
-    async fn remove(&self, path: &str) -> DiskResult<()> {
-        self.disk.remove(path).await
-    }
-    async fn sync_dir(&self, dir: &str) -> DiskResult<()> {
-        self.disk.sync_dir(dir).await
-    }
+    })
 }
 
 #[test]
 fn a_write_that_finds_no_memory_says_so_in_time_and_the_next_one_succeeds() {
     block_on(async {
         for sync in [SyncMode::EachWrite, SyncMode::Group, SyncMode::None] {
-            let disk = Arc::new(Crowded::default());
+            let is_full = Arc::new(AtomicBool::new(false));
+            let disk = crowded(&is_full);
             let options = StoreOptions {
                 sync,
                 stall_ms_max: PATIENCE_MS,
                 engine: Options::test_min(),
             };
             let store = Store::open(disk.clone(), "db", options).await.unwrap();
-            disk.is_full.store(true, Ordering::Relaxed);
+            is_full.store(true, Ordering::Relaxed);
             let mut model = Model::new();
             let error = loop {
                 let key = (model.len() as u64).to_be_bytes();
@@ -78,7 +53,7 @@ fn a_write_that_finds_no_memory_says_so_in_time_and_the_next_one_succeeds() {
             };
             let told = error.to_string();
             assert!(told.contains("nothing was written"), "{told}");
-            assert!(told.contains("no room"), "{told}");
+            assert!(told.contains("was to fail"), "{told}");
             assert_eq!(all(&store).await, model);
             // It is the same once more, and nothing is lost when there is room again.
             let again = store.put(b"again", b"").await;
@@ -89,7 +64,7 @@ fn a_write_that_finds_no_memory_says_so_in_time_and_the_next_one_succeeds() {
                     ..
                 })
             ));
-            disk.is_full.store(false, Ordering::Relaxed);
+            is_full.store(false, Ordering::Relaxed);
             store.put(b"room", b"").await.unwrap();
             model.insert(b"room".to_vec(), Vec::new());
             store.close().await.unwrap();

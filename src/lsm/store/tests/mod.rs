@@ -11,6 +11,7 @@ mod cancel;
 mod crash;
 mod damage;
 mod full;
+mod lone;
 #[cfg(not(feature = "simulated"))]
 mod quick;
 
