@@ -20,6 +20,9 @@ const CACHE_BYTES: usize = 256 << 20;
 const COLD_CACHE_BYTES: usize = 8 << 20;
 /// The most reads that are measured; scans are a tenth of them.
 const READS_MAX: u64 = 500_000;
+/// How many overwrites a second go on beside reads, for every engine alike: one that may write as
+/// fast as it can does more work meanwhile, and needs more memory for it.
+const OVERWRITES_PER_SECOND: u64 = 100_000;
 /// Synced writes that are measured, with one writer and with many.
 const SYNCED: [(u64, u64); 2] = [(1, 1_500), (64, 400)];
 
@@ -28,7 +31,7 @@ pub fn run(engine: &str, work: &str, options: &Options) -> Result<(), Failure> {
     let child = Child {
         engine: engine.to_owned(),
         dir: options.dir.join(engine),
-        entries: options.entries,
+        entries: *options.entries.first().ok_or("no number of entries")?,
     };
     match work {
         "sequential" => child.sequential(),
@@ -109,13 +112,17 @@ impl Child {
         Ok(())
     }
 
-    /// Overwrites until it is over.
+    /// Overwrites until it is over, no faster than agreed.
     fn write_until(&self, engine: &dyn Engine, is_over: &AtomicBool) -> Result<(), Failure> {
-        let mut from = 0;
+        let begin = Instant::now();
+        let (mut from, mut written) = (0, 0);
         while !is_over.load(Ordering::Relaxed) {
             let to = (from + 100).min(self.entries);
             engine.fill(Order::Random, from..to)?;
+            written += to - from;
             from = if to == self.entries { 0 } else { to };
+            let due = Duration::from_micros(written * 1_000_000 / OVERWRITES_PER_SECOND);
+            std::thread::sleep(due.saturating_sub(begin.elapsed()));
         }
         Ok(())
     }

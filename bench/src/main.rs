@@ -4,7 +4,7 @@
 //! ```text
 //! cargo run --release -p sisyphus-bench                                  ours alone
 //! cargo run --release -p sisyphus-bench --features rocksdb,fjall         all three
-//!     -- --entries 5000000 --only read --rounds 1 --dir /mnt/nvme
+//!     -- --entries 1000000,5000000 --only read --rounds 1 --dir /mnt/nvme
 //! ```
 //! RocksDB is linked from the system when told where it is, which spares building it for half an
 //! hour (Debian and Ubuntu: `apt-get install librocksdb-dev libclang-dev`):
@@ -36,9 +36,9 @@ use clap::Parser;
 #[derive(Clone, Debug, Parser)]
 #[command(about)]
 struct Options {
-    /// How many entries are filled in, of 16 bytes of key and 100 of value.
-    #[arg(long, default_value_t = 1_000_000)]
-    entries: u64,
+    /// How many entries are filled in, of 16 bytes of key and 100 of value; a table for each number.
+    #[arg(long, value_delimiter = ',', default_value = "1000000")]
+    entries: Vec<u64>,
     /// Measures only work with this in its name.
     #[arg(long)]
     only: Option<String>,

@@ -18,10 +18,22 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     fs::create_dir_all(&options.dir)?;
     println!("{}", machine::describe(&options.dir)?);
     println!("{}", machine::peers());
+    options
+        .entries
+        .iter()
+        .try_for_each(|entries| table(options, *entries))
+}
+
+/// A table of what so many entries take.
+fn table(options: &Options, entries: u64) -> Result<(), Failure> {
     println!(
-        "{} entries of 16 + 100 bytes, median of {}; LZ4, 10 bits of filter a key, cache 256 MiB, memtable 64 MiB\n",
-        options.entries, options.rounds
+        "{entries} entries of 16 + 100 bytes, median of {}; LZ4, 10 bits of filter a key, cache 256 MiB, memtable 64 MiB\n",
+        options.rounds
     );
+    let options = &Options {
+        entries: vec![entries],
+        ..options.clone()
+    };
     let mut results = Results::default();
     let is_wanted = |rows: &[&str]| {
         let only = options.only.as_deref().unwrap_or_default();
@@ -37,7 +49,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         // Another one is the first to find the disk rested.
         turns.rotate_left(1);
     }
-    print!("{}", results.table(&engines::names(), is_wanted));
+    println!("{}", results.table(&engines::names(), is_wanted));
     Ok(())
 }
 
@@ -75,7 +87,8 @@ fn measure(
 
 fn start(options: &Options, engine: &str, work: &str) -> Result<Child, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--entries", &options.entries.to_string(), "--dir"]);
+    let entries: Vec<String> = options.entries.iter().map(u64::to_string).collect();
+    command.args(["--entries", &entries.join(","), "--dir"]);
     command.arg(&options.dir).args(["--child", engine, work]);
     Ok(command.stdout(Stdio::piped()).spawn()?)
 }

@@ -254,9 +254,11 @@ async fn write_synced_now(disk: OsDisk) -> [bool; 2] {
         file.sync().await.unwrap();
         if is_done() {
             assert_eq!(file.read_at(0, 9).await.unwrap(), "now");
+            disk.remove("file").await.unwrap();
             return [before, true];
         }
     }
+    disk.remove("file").await.unwrap();
     [before, false]
 }
 
@@ -271,7 +273,6 @@ fn a_sync_is_made_on_this_thread_only_where_it_is_quick_and_others_go_on() {
     let open = || OsDisk::open(&scratch.0).unwrap();
     let alone = block_on(write_synced_now(open()));
     assert_eq!(alone, [false, false], "other tasks would wait");
-    std::fs::remove_file(scratch.0.join("file")).unwrap();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     let shared = runtime.block_on(write_synced_now(open()));
