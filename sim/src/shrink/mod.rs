@@ -15,7 +15,9 @@
 //! * **Delta debugging** ([`sweep`]; Zeller and Hildebrandt, "Simplifying and isolating failure-inducing
 //!   input", 2002): leave out one part after another, halves first, then smaller ones, until no single one can
 //!   go. Parts that can go one by one are tried together, which mostly works.
-//! * **Settings** ([`settings`]): limits become those of production, disks and links become calm.
+//! * **Settings** ([`settings`]): first limits become as tiny as they may be, so that fewer operations
+//!   are needed to fill something; in the end those that do not matter become those of production, and
+//!   disks and links become calm.
 //! * **The order of ready tasks** is drawn by madsim from one generator, so that every change of a plan
 //!   changes it. Where much goes at once, several orders are tried.
 //!
@@ -74,6 +76,7 @@ pub fn shrink(
     bench.sweep_faults();
     bench.sweep_clients();
     bench.fewer_nodes();
+    bench.tiny_limits();
     bench.sweep_operations();
     bench.calm_settings();
     bench.simple_times();

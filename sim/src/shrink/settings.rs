@@ -19,7 +19,27 @@ const QUIET: [(&str, u64); 6] = [
     ("/workload/keys", 1),
 ];
 
+/// Limits at their lower ends, under which a few operations do what else takes hundreds: fill a
+/// memtable, start a compaction, make a snapshot necessary.
+const TINY: [(&str, u64); 6] = [
+    ("/limits/memtable_bytes", 1 << 10),
+    ("/limits/table_bytes", 1 << 10),
+    ("/limits/level0_tables_max", 1),
+    ("/limits/segment_bytes", 4 << 10),
+    ("/limits/log_entries_kept", 1),
+    ("/limits/log_bytes_kept", 1 << 10),
+];
+
 impl Bench<'_> {
+    /// Tiny limits, so that fewer operations will do: all of them, or else half of them. What turns
+    /// out not to matter becomes usual later.
+    pub(super) fn tiny_limits(&mut self) {
+        let tiny = TINY.map(|(path, least)| (path.to_owned(), json!(least)));
+        let (tables, log) = tiny.split_at(3);
+        let candidates = [&tiny[..], tables, log].map(|limits| with(&self.plan, limits.iter()));
+        self.adopt_first(candidates.into());
+    }
+
     /// All settings at once, then halves, then singles.
     pub(super) fn calm_settings(&mut self) {
         let base = self.plan.clone();
