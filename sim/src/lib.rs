@@ -19,9 +19,10 @@
 //! 5. [`trace`]: every event goes into a hash, which is the run's identity, and on demand into lines.
 //! 6. [`engine`]: besides, the storage engine alone, on a drive that fails in every way, opened again and
 //!    again.
-//! 7. [`shrink`]: from a plan that fails to the smallest one that fails in the same way.
-//! 8. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
-//! 9. [`mutants`]: how many bugs that were planted on purpose it finds.
+//! 7. [`coverage`]: which rare things have happened at all.
+//! 8. [`shrink`]: from a plan that fails to the smallest one that fails in the same way.
+//! 9. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
+//! 10. [`mutants`]: how many bugs that were planted on purpose it finds.
 //!
 //! # What makes it deterministic
 //! * One thread, virtual time, madsim's scheduler; nothing in the product reaches the world but
@@ -44,6 +45,7 @@ pub mod campaign;
 pub mod cli;
 #[cfg(madsim)]
 mod client;
+pub mod coverage;
 pub mod disk;
 pub mod draw;
 #[cfg(madsim)]

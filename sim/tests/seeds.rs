@@ -10,6 +10,7 @@ mod simulated {
 
     use sisyphus_sim::{
         campaign::campaign,
+        coverage::{Coverage, SCARCE},
         plan::{Plan, Reseed},
         report::report,
         run::{run, run_twice},
@@ -41,17 +42,23 @@ mod simulated {
         thread::available_parallelism().map_or(1, usize::from)
     }
 
+    /// And they meet everything rare that must be met, but for what takes thousands of them.
     #[test]
     fn fresh_seeds_pass() {
-        let mut failures = Vec::new();
+        let (mut failures, mut coverage) = (Vec::new(), Coverage::default());
         let runner = |plan: &Plan| run(plan, false);
         campaign(fresh(SEEDS), jobs(), runner, |plan, outcome| {
+            coverage.add(&outcome.coverage);
             if outcome.violation.is_some() {
                 failures.push(report(plan, &outcome));
             }
             failures.len() < 3
         });
         assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+        assert_eq!(coverage.unlisted(), [""; 0], "on no list");
+        let mut missing = coverage.missing();
+        missing.retain(|name| !SCARCE.contains(name));
+        assert_eq!(missing, [""; 0], "never happened in {SEEDS} seeds");
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! | [`Transport`], [`Inbound`]: frames between peers | gRPC streams (`rpc/`) | `SimNet` (in `sim/`), which loses and reorders |
 //! | [`Rng`](crate::rng::Rng) | seeded by the machine | seeded by the seed |
 //!
+//! Besides, [`rare`]: two hooks for tests of the whole, nothing in production.
+//!
 //! Nothing else in `src/` may read a clock, open a file, start a thread or draw a number; clippy's
 //! fence (`clippy.toml`) and `tests/tidy` see to it.
 
@@ -26,6 +28,7 @@ mod net;
 #[cfg(not(feature = "simulated"))]
 mod os_disk;
 mod overlay;
+pub mod rare;
 mod rate;
 pub mod task;
 pub mod watch;

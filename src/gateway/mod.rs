@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use crate::{
     config::Limits,
-    env::{Clock, task::timeout},
+    env::{Clock, rare, task::timeout},
     machine::{Command, Members, Page, Query, QueryError, Reader, Reply, Txn},
     node::{Behind, Fate, Host, Order, RequestError, Roster, Status},
     types::{Index, NodeId, RequestId, Revision, ShardId, Term},
@@ -99,6 +99,11 @@ impl Gateway {
         let mut doubt = None;
         loop {
             let error = match self.attempt(command.clone(), deadline).await {
+                Ok(Fate::Done { .. }) if request.is_some() && rare::buggify("ask again") => {
+                    let why = "its answer was not believed".to_owned();
+                    doubt = Some(why.clone());
+                    RequestError::Unknown(why)
+                }
                 Ok(Fate::Done { at, outcome }) => {
                     return Ok(Written {
                         reply: outcome?,

@@ -19,7 +19,10 @@ use super::{
     trouble::{Attempts, Worker},
     version::{LEVELS, Version},
 };
-use crate::env::task::{Tasks, oneshot};
+use crate::env::{
+    rare,
+    task::{Tasks, oneshot},
+};
 
 /// Merges whatever needs to be, until something fails. Several tasks do so side by side.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -70,10 +73,12 @@ fn count(shared: &Shared, job: &Job, written: u64) {
     let counters = &shared.counters;
     if job.choice.is_move {
         counters.moves.fetch_add(1, Ordering::Relaxed);
+        rare::probe("a table went down a level as it was");
         return;
     }
     let read = job.inputs.tables().map(|table| table.info().bytes).sum();
     counters.compactions.fetch_add(1, Ordering::Relaxed);
+    rare::probe("a compaction merged tables");
     counters
         .compaction_read_bytes
         .fetch_add(read, Ordering::Relaxed);

@@ -25,7 +25,7 @@ use super::{
     view::View,
 };
 use crate::env::{
-    Disk,
+    Disk, rare,
     task::{Tasks, watch},
 };
 
@@ -80,7 +80,7 @@ impl Db {
     /// Whether the active memtable has as many bytes as it should get.
     pub fn wants_freeze(&self) -> bool {
         let active = self.shared.current.load().active.bytes();
-        active >= self.shared.files.options().memtable_bytes
+        active >= self.shared.files.options().memtable_bytes || rare::buggify("freeze early")
     }
 
     /// Ends the active memtable and begins another. The old one will become durable together

@@ -26,7 +26,7 @@ use super::{
     trouble::Troubles,
 };
 use crate::env::{
-    Clock, Rate,
+    Clock, Rate, rare,
     task::{Sender, oneshot, select, watch},
 };
 
@@ -121,6 +121,7 @@ impl Shared {
             return failure.map_or(Ok(true), Err);
         }
         self.counters.stalled.count(self.stall_reason());
+        rare::probe("a write waited for a flush");
         let began_us = self.clock.now_us();
         let outcome = select! {
             biased;
@@ -178,6 +179,9 @@ impl Shared {
         let (new_writer, active) = self.new_memtable();
         *writer = new_writer;
         self.current.update(|current| {
+            if !current.frozen.is_empty() {
+                rare::probe("a memtable was frozen while another was flushing");
+            }
             let memtable = std::mem::replace(&mut current.active, active);
             current.frozen.push(Frozen { memtable, note });
         })

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::Limits,
-    env::{Disk, task::watch},
+    env::{Disk, rare, task::watch},
     lsm::{Batch, Db, Options},
     raft::{Membership, NewMembership},
     types::{LogPosition, RequestId, Revision},
@@ -136,6 +136,12 @@ impl Machine {
             .request
             .map(|request| self.state.sessions.admit(request));
         if let Some(Admission::Answered(outcome)) = admission {
+            rare::probe(match &outcome {
+                Err(super::Refusal::SessionExpired(_)) => {
+                    "a request of a forgotten session was refused"
+                }
+                _ => "a repeated request was answered from its session",
+            });
             self.repeated(at, data, command.request, &outcome);
             return Ok(outcome);
         }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     env::{
-        Disk,
+        Disk, rare,
         task::{Receiver, Sender, Tasks, watch},
     },
     machine::{Machine, MachineError, Members},
@@ -141,7 +141,7 @@ impl Applier {
         let (data, outcome) = match &entry.payload {
             Payload::Command(data) => (data, machine.apply(at, data).await?),
             Payload::Noop => (&nothing, machine.apply(at, &nothing).await?),
-            Payload::Membership(new) => (&new.context, Ok(machine.reconfigure(at, new)?)),
+            Payload::Membership(new) => (&nothing, Ok(machine.reconfigure(at, new)?)),
         };
         let hash = self.machine.hash();
         self.link.observe(Event::Applied {
@@ -163,7 +163,8 @@ impl Applier {
             self.show_members(at.index);
         }
         self.log_bytes += entry.payload.data().len() + ENTRY_OVERHEAD;
-        if self.log_bytes > LOG_PER_MEMTABLE * self.memtable_bytes {
+        let is_due = self.log_bytes > LOG_PER_MEMTABLE * self.memtable_bytes;
+        if is_due || rare::buggify("make a checkpoint early") {
             self.log_bytes = 0;
             return self.machine.checkpoint().await;
         }

@@ -10,7 +10,7 @@ use super::{
     requests::Request,
 };
 use crate::{
-    env::task::oneshot,
+    env::{rare, task::oneshot},
     types::{NodeId, Term},
 };
 
@@ -71,7 +71,7 @@ impl Forwards {
         term: Term,
         waiter: oneshot::Sender<Fate>,
     ) -> Result<(u64, u64), oneshot::Sender<Fate>> {
-        if self.sent.len() >= SENT_MAX {
+        if self.sent.len() >= SENT_MAX || rare::buggify("forward nothing") {
             return Err(waiter);
         }
         self.next += 1;

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use crate::{
-    raft::{Entry, HardState, Message},
+    raft::{Entry, HardState, Membership, Message},
     types::{Index, LogPosition, NodeId, ShardId, Term},
 };
 
@@ -55,7 +55,12 @@ pub enum Event<'a> {
         /// Entries that replace everything from the first one's index on.
         entries: &'a [Entry],
     },
-    /// The commit index moved.
+    /// Other members count from now on: those of the last list in the log, committed or not.
+    Members {
+        /// Who takes part.
+        membership: &'a Membership,
+    },
+    /// The commit index moved. If members changed in the same step, that was told before.
     Committed {
         /// To here.
         index: Index,
@@ -66,7 +71,7 @@ pub enum Event<'a> {
         at: LogPosition,
         /// The state machine's rolling hash after it.
         hash: u64,
-        /// The entry's command.
+        /// The entry's command; empty of an entry that is none.
         data: &'a Bytes,
     },
     /// A snapshot replaced the state machine, durably.

@@ -19,7 +19,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use super::{Event, link::Link, replica::Completion};
 use crate::{
     env::{
-        Clock, Rate,
+        Clock, Rate, rare,
         task::{Receiver, Sender, select, yield_now},
     },
     machine::{MachineError, Snapshot},
@@ -108,7 +108,11 @@ pub(super) async fn send(
 ) {
     let (peer, id, shard) = (outgoing.peer, outgoing.id, road.link.shard);
     let ok = match Sending::new(outgoing, road).run(&mut snapshot).await {
-        Ok(Ended(ok)) => ok,
+        Ok(Ended(true)) => true,
+        Ok(Ended(false)) => {
+            rare::probe("a snapshot was given up");
+            false
+        }
         Err(error) => {
             tracing::warn!("{shard}: the snapshot for {peer} cannot be read: {error}");
             false
@@ -138,6 +142,9 @@ impl Sending {
         }
         loop {
             while self.has_room() && !snapshot.is_at_end() {
+                if self.next > 0 && rare::buggify("give a snapshot up") {
+                    return Ok(Ended(false));
+                }
                 while let Ok(ack) = self.outgoing.acks.try_recv() {
                     if let Some(ended) = self.react(ack.word) {
                         return Ok(ended);
@@ -164,6 +171,9 @@ impl Sending {
                 Ok(Some(SnapshotWord::Welcome { standing })) => {
                     self.made_progress();
                     self.resumed = standing.is_some_and(|standing| snapshot.resume(&standing));
+                    if self.resumed {
+                        rare::probe("a snapshot was resumed");
+                    }
                     return None;
                 }
                 Ok(Some(word)) => {
@@ -214,6 +224,7 @@ impl Sending {
             SnapshotWord::Next { sequence, missing } => {
                 self.acknowledged(sequence);
                 if missing {
+                    rare::probe("a chunk of a snapshot was missed");
                     self.repeat_from(sequence);
                 }
                 None

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{env::task::oneshot, types::Index};
+use crate::{
+    env::{rare, task::oneshot},
+    types::Index,
+};
 
 /// Reads that may be under way at a time; more are turned away.
 const READS_MAX: usize = 16_384;
@@ -29,7 +32,7 @@ pub(super) struct Reads {
 impl Reads {
     /// Takes a read. Beyond the bound its end is dropped, which its owner takes for "try again".
     pub(super) fn arrive(&mut self, reader: Reader) {
-        if self.count < READS_MAX {
+        if self.count < READS_MAX && !rare::buggify("turn a read away") {
             self.count += 1;
             self.arrived.push(reader);
         }

@@ -22,10 +22,10 @@ use super::{
 use crate::{
     config::Limits,
     env::{
-        Clock,
+        Clock, rare,
         task::{Receiver, Sender, Sleep, select, watch},
     },
-    raft::{Base, Message, PeerState, PeerStatus, Raft, Ready, Room},
+    raft::{Base, Membership, Message, PeerState, PeerStatus, Raft, Ready, Room},
     rpc::{ForwardReply, PeerBody, SnapshotAck, StateHash},
     types::{Index, LogPosition, NodeId, Term},
 };
@@ -105,6 +105,8 @@ pub(super) struct Replica {
     /// The term in which this node was last seen as leader, and the last commit index shown to the
     /// observer.
     pub(super) seen: (Term, Index),
+    /// The last members shown to the observer, if there is one.
+    pub(super) seen_members: Membership,
 }
 
 impl Replica {
@@ -139,19 +141,23 @@ impl Replica {
 
     /// Takes what else has queued up, so that it shares messages and a sync.
     fn drain(&mut self, inputs: &mut Inputs) {
-        for _ in 0..DRAIN_MAX {
+        let most = match rare::buggify("take one message at a time") {
+            true => 1,
+            false => DRAIN_MAX,
+        };
+        for _ in 0..most {
             match inputs.completions.try_recv() {
                 Ok(completion) => self.complete(completion),
                 Err(_) => break,
             }
         }
-        for _ in 0..DRAIN_MAX {
+        for _ in 0..most {
             match inputs.peers.try_recv() {
                 Ok((from, body)) => self.hear(from, body),
                 Err(_) => break,
             }
         }
-        for _ in 0..DRAIN_MAX {
+        for _ in 0..most {
             match inputs.requests.try_recv() {
                 Ok(request) => self.request(request),
                 Err(_) => break,
@@ -211,6 +217,7 @@ impl Replica {
         self.raft.install(base);
         self.reads.applied(at.index);
         for waiter in self.pending.up_to(at.index) {
+            rare::probe("a waiter's entry arrived in a snapshot");
             self.link.answer(
                 waiter,
                 Fate::Unknown("its effect arrived in a snapshot".into()),
@@ -278,6 +285,8 @@ impl Replica {
             persist: !self.writing,
             apply_bytes: if self.applying {
                 0
+            } else if rare::buggify("apply a single entry") {
+                1
             } else {
                 self.limits.append_bytes_max
             },
@@ -360,7 +369,8 @@ impl Replica {
         let index = retention.cut(held);
         // Not when cuts come faster than syncs: the next one covers this one, and batches need
         // their room in the queue.
-        let due = retention::is_due(&self.raft, &self.limits, index);
+        let due = retention::is_due(&self.raft, &self.limits, index)
+            || (index >= self.raft.brief().first && rare::buggify("cut the log early"));
         if !due || self.writer.capacity() <= self.writer.max_capacity() / 2 {
             return;
         }
@@ -391,6 +401,11 @@ impl Replica {
             self.seen.0 = term;
             self.link.observe(Event::Leader { term });
         }
+        if self.link.observer.is_some() && self.seen_members != *self.raft.membership() {
+            self.seen_members = self.raft.membership().clone();
+            let membership = &self.seen_members;
+            self.link.observe(Event::Members { membership });
+        }
         if self.seen.1 != commit {
             self.seen.1 = commit;
             self.link.observe(Event::Committed { index: commit });
@@ -408,6 +423,7 @@ impl Replica {
             return;
         }
         for waiter in self.forwards.orphans(term) {
+            rare::probe("a forwarded request lost its leader");
             let why = "the leader was succeeded while it had the request";
             self.link.answer(waiter, Fate::Unknown(why.into()));
         }

@@ -7,7 +7,7 @@ use super::{
     replica::Replica,
 };
 use crate::{
-    env::task::oneshot,
+    env::{rare, task::oneshot},
     rpc::{Asked, Forward, PeerBody},
     types::NodeId,
 };
@@ -68,6 +68,7 @@ impl Replica {
                         waiter,
                         expires_us,
                     };
+                    rare::probe("a request waited for a leader");
                     if let Some(Request::Write { waiter, .. }) = self.forwards.park(request) {
                         self.refuse(Waiter::Local(waiter), "there is no leader");
                     }

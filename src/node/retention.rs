@@ -9,7 +9,7 @@
 //!
 //! What the machine does not hold on disk stays in any case: it is applied again after a crash.
 
-use crate::{config::Limits, raft::Raft, types::Index};
+use crate::{config::Limits, env::rare, raft::Raft, types::Index};
 
 /// The log that is kept while a follower takes a snapshot, as a multiple of what is kept always. A
 /// follower that needs more will need a second snapshot.
@@ -45,6 +45,9 @@ impl Retention {
 
     /// The last index to cut, if followers need what is behind `held`.
     pub(super) fn cut(&self, held: Option<Index>) -> Index {
+        if held.is_some() {
+            rare::probe("the log was held for a snapshot");
+        }
         let held = held.map_or(self.kept, |held| held.max(self.bound));
         self.kept.min(held).min(self.durable)
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     env::{
-        Rate,
+        Rate, rare,
         task::{Receiver, Sender, Tasks, channel, watch},
     },
     machine::Machine,
@@ -109,6 +109,7 @@ impl ReplicaParts<'_> {
             roster: applier_task.roster.subscribe(),
             listed: LogPosition::default(),
             seen: (0, 0),
+            seen_members: Membership::default(),
         };
         Ok((replica, applier_task))
     }
@@ -237,6 +238,7 @@ pub(super) fn reconcile(
         at: applied,
         membership: machine.membership().clone(),
     };
+    rare::probe("a node started with its machine ahead of its log");
     let persist = Persist {
         hard_state: Some(hard_state),
         reset: Some(base.clone()),

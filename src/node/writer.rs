@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use super::{Event, Failure, LogStore, LogStoreError, link::Link, replica::Completion};
 use crate::{
-    env::task::{Receiver, Sender},
+    env::{
+        rare,
+        task::{Receiver, Sender},
+    },
     raft::{Base, Persist},
     types::ShardId,
 };
@@ -36,7 +39,9 @@ impl Writer {
     pub(super) async fn run(mut self) {
         while let Some(job) = self.jobs.recv().await {
             let mut batch = vec![job];
-            while let Ok(job) = self.jobs.try_recv() {
+            while !rare::buggify("write a batch alone")
+                && let Ok(job) = self.jobs.try_recv()
+            {
                 batch.push(job);
             }
             if let Err(error) = self.write(batch).await {

@@ -9,7 +9,7 @@ use super::{
     record::{ALIGNMENT, HEADER_BYTES, Header, Link, NoHeader, Parsed, RECORDS_BEGIN, read_record},
     yard::is_spare,
 };
-use crate::env::{Disk, DiskResult, File};
+use crate::env::{Disk, DiskResult, File, rare};
 
 /// What a log held when it was opened.
 #[derive(Debug, Default)]
@@ -294,6 +294,9 @@ impl Segment {
             self.promises(bad + ALIGNMENT, position) || later.any(|promises| promises)
         };
         if !was_durable(self.position(bad)) {
+            if bad < self.bytes.len() && self.bytes[bad..].iter().any(|byte| *byte != 0) {
+                rare::probe("the tail of a log was torn");
+            }
             return Ok(());
         }
         // This segment may just end here, and what would say so be the bad thing.

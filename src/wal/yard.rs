@@ -16,7 +16,7 @@ use super::{
     segment::{Current, growth},
 };
 use crate::env::{
-    Disk, DiskError, DiskResult, File,
+    Disk, DiskError, DiskResult, File, rare,
     task::{Receiver, Sender, Tasks, channel},
 };
 
@@ -112,6 +112,7 @@ impl Yard {
         spare: SegmentId,
         header: Header,
     ) -> DiskResult<(String, Arc<dyn File>, u64)> {
+        rare::probe("a segment of the log was used again");
         let path = self.spare_path(spare);
         let file = self.disk.open(&path).await?;
         let mut length = file.length().await?;

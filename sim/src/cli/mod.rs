@@ -13,6 +13,7 @@
 //!
 //! Of several kinds the first one in the order 1, 4, 3, 5, 6 counts.
 
+mod coverage;
 mod look;
 mod replay;
 mod report;
@@ -50,6 +51,9 @@ struct Words {
 enum Command {
     /// Runs many seeds, and tells of those that fail.
     Run(run::Args),
+    /// Runs many seeds, and lists which rare things happened in how many of them. Fails (1) if one
+    /// never did.
+    Coverage(coverage::Args),
     /// Runs one seed or one saved plan again, and prints the hash of its events.
     Replay(replay::Args),
     /// Runs one seed or one saved plan again, and makes a page of it: target/sim/<seed>/report.html.
@@ -70,6 +74,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Words::parse().command {
         Command::Run(args) => run::go(args),
+        Command::Coverage(args) => Ok(coverage::go(args)),
         Command::Replay(args) => replay::go(&args),
         Command::Report(args) => report::go(&args),
         Command::Shrink(args) => shrink::go(&args),

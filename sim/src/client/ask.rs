@@ -2,26 +2,28 @@
 
 use std::{fmt, time::Duration};
 
-use bytes::Bytes;
 use sisyphus::{
-    history::{Call, Outcome, Seen},
+    machine::{Op, OpResult, Query, Reply, Txn},
     rpc::{
-        etcd::{CLIENT_ID, SEQUENCE, is_not_done},
-        proto::etcdserverpb::{
-            Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, ResponseHeader,
-            TxnRequest,
-            compare::{CompareResult, CompareTarget, TargetUnion},
-            kv_client::KvClient,
-            request_op::Request as Op,
-        },
+        etcd::{BEHIND_ENTRIES, CLIENT_ID, LEADER_HEARD_MS, MIN_REVISION, SEQUENCE, is_not_done},
+        proto::etcdserverpb::kv_client::KvClient,
     },
-    types::{NodeId, RequestId, Revision},
+    types::{NodeId, RequestId},
 };
-use tonic::{Code, Request, Status, transport::Endpoint};
+use tonic::{
+    Code, Request, Status,
+    metadata::MetadataMap,
+    transport::{Channel, Endpoint},
+};
 
-use crate::{plan::Plan, world::address};
+use super::wire;
+use crate::{
+    oracle::asked::{Age, Answer, Asked, Freshness},
+    plan::Plan,
+    world::address,
+};
 
-/// Sends calls and understands answers.
+/// Sends questions and understands answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker {
     timeout: Duration,
@@ -49,69 +51,72 @@ impl Asker {
     pub async fn ask(
         self,
         node: NodeId,
-        call: &Call,
+        asked: &Asked,
         request: Option<RequestId>,
-    ) -> Result<Outcome, Trouble> {
+    ) -> Result<Answer, Trouble> {
         let uri = format!("http://{}", address(node));
         let endpoint = Endpoint::from_shared(uri).expect("an address is a URI");
         let mut client = KvClient::new(endpoint.connect_lazy());
-        let dressed = |request| self.dress(request);
-        match call {
-            Call::Get { key } => self.get(&mut client, key).await,
-            Call::Put { key, value } => {
-                let message = PutRequest {
-                    key: key.clone(),
-                    value: value.clone(),
-                    ..PutRequest::default()
-                };
-                let answer = client.put(identified(dressed(message), request)).await;
-                let revision = revision(answer.map_err(trouble)?.into_inner().header);
-                Ok(Outcome::Put { revision })
-            }
-            Call::Delete { key } => {
-                let message = DeleteRangeRequest {
-                    key: key.clone(),
-                    ..DeleteRangeRequest::default()
-                };
-                let message = identified(self.dress(message), request);
-                let answer = client.delete_range(message).await.map_err(trouble)?;
-                let answer = answer.into_inner();
-                Ok(Outcome::Delete {
-                    deleted: answer.deleted > 0,
-                    revision: revision(answer.header),
-                })
-            }
-            Call::CompareAndSet { key, expected, new } => {
-                let message = swap(key, expected.as_ref(), new);
-                let message = identified(self.dress(message), request);
-                let answer = client.txn(message).await.map_err(trouble)?.into_inner();
-                Ok(Outcome::CompareAndSet {
-                    succeeded: answer.succeeded,
-                    revision: revision(answer.header),
-                })
+        match asked {
+            Asked::Read { query, freshness } => self.read(&mut client, query, *freshness).await,
+            Asked::Write(txn) => {
+                let reply = self.write(&mut client, txn, request).await;
+                reply.map(Answer::Write).map_err(trouble)
             }
         }
     }
 
-    async fn get(
+    async fn read(
         self,
-        client: &mut KvClient<tonic::transport::Channel>,
-        key: &Bytes,
-    ) -> Result<Outcome, Trouble> {
-        let message = RangeRequest {
-            key: key.clone(),
-            ..RangeRequest::default()
-        };
-        let answer = client.range(self.dress(message)).await.map_err(trouble)?;
-        let mut answer = answer.into_inner();
-        let seen = answer.kvs.pop().map(|kv| Seen {
-            value: kv.value,
-            mod_revision: Some(kv.mod_revision as Revision),
-        });
-        Ok(Outcome::Get {
-            seen,
-            revision: revision(answer.header),
+        client: &mut KvClient<Channel>,
+        query: &Query,
+        freshness: Freshness,
+    ) -> Result<Answer, Trouble> {
+        let mut message = wire::range_request(query);
+        message.serializable = freshness == Freshness::Stale;
+        let mut message = self.dress(message);
+        if let Freshness::AtLeast(revision) = freshness {
+            message.metadata_mut().insert(MIN_REVISION, revision.into());
+        }
+        let answer = client.range(message).await.map_err(trouble)?;
+        let age = age(answer.metadata());
+        let answer = answer.into_inner();
+        Ok(Answer::Read {
+            revision: wire::revision(answer.header.as_ref()),
+            page: wire::page(answer),
+            age,
         })
+    }
+
+    async fn write(
+        self,
+        client: &mut KvClient<Channel>,
+        txn: &Txn,
+        request: Option<RequestId>,
+    ) -> Result<Reply, Status> {
+        // What a call of its own can say is said by it.
+        let only = match &txn.success[..] {
+            [only] if txn.compares.is_empty() && txn.failure.is_empty() => Some(only),
+            _ => None,
+        };
+        match only {
+            Some(Op::Put { key, value, .. }) => {
+                let message = identified(self.dress(wire::put_request(key, value)), request);
+                let answer = client.put(message).await?.into_inner();
+                Ok(wire::reply(answer.header.as_ref(), OpResult::Put(None)))
+            }
+            Some(Op::Delete { keys, .. }) => {
+                let message = identified(self.dress(wire::delete_request(keys)), request);
+                let answer = client.delete_range(message).await?.into_inner();
+                let header = answer.header.clone();
+                Ok(wire::reply(header.as_ref(), wire::deleted(answer)))
+            }
+            _ => {
+                let message = identified(self.dress(wire::txn_request(txn)), request);
+                let answer = client.txn(message).await?.into_inner();
+                Ok(wire::txn_reply(answer))
+            }
+        }
     }
 
     fn dress<T>(self, message: T) -> Request<T> {
@@ -129,35 +134,13 @@ fn identified<T>(mut request: Request<T>, identity: Option<RequestId>) -> Reques
     request
 }
 
-/// A transaction that stores `new` if `key` holds what is expected.
-fn swap(key: &Bytes, expected: Option<&Bytes>, new: &Bytes) -> TxnRequest {
-    let (target, target_union) = match expected {
-        Some(value) => (CompareTarget::Value, TargetUnion::Value(value.clone())),
-        None => (CompareTarget::Create, TargetUnion::CreateRevision(0)),
-    };
-    let compare = Compare {
-        result: CompareResult::Equal.into(),
-        target: target.into(),
-        key: key.clone(),
-        target_union: Some(target_union),
-        ..Compare::default()
-    };
-    let put = PutRequest {
-        key: key.clone(),
-        value: new.clone(),
-        ..PutRequest::default()
-    };
-    TxnRequest {
-        compare: vec![compare],
-        success: vec![RequestOp {
-            request: Some(Op::RequestPut(put)),
-        }],
-        failure: vec![],
-    }
-}
-
-fn revision(header: Option<ResponseHeader>) -> Option<Revision> {
-    header.map(|header| header.revision as Revision)
+/// How old an answer says that it may be, if it says so.
+fn age(metadata: &MetadataMap) -> Option<Age> {
+    let number = |key| metadata.get(key)?.to_str().ok()?.parse().ok();
+    Some(Age {
+        entries: number(BEHIND_ENTRIES)?,
+        leader_heard_ms: number(LEADER_HEARD_MS),
+    })
 }
 
 fn trouble(status: Status) -> Trouble {

@@ -1,22 +1,32 @@
-//! What a client wants next. All draws are keyed by the number of the operation: a client that got
+//! What a client does next. All draws are keyed by the number of the operation: a client that got
 //! stuck longer, or once less, asks the same questions.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
 use sisyphus::{
-    history::{Call, Outcome},
     rng::Rng,
-    types::NodeId,
+    types::{NodeId, Revision},
 };
 
+use super::{
+    bank::Bank,
+    list::Lists,
+    part::{Part, Step, Turn},
+    register::Registers,
+    ring::Ring,
+    scan::Scans,
+};
 use crate::{
     draw::{Seed, Stream, draw},
+    oracle::{
+        Violation,
+        asked::{Answer, Freshness},
+    },
     plan::{Plan, Workload},
 };
 
 const THINK: Stream = Stream::new("think");
 const CALL: Stream = Stream::new("call");
+const PART: Stream = Stream::new("part");
+const FRESHNESS: Stream = Stream::new("freshness");
 const ATTEMPT: Stream = Stream::new("attempt");
 const HABIT: Stream = Stream::new("habit");
 
@@ -26,19 +36,36 @@ pub(super) struct Chooser {
     nodes: u64,
     workload: Workload,
     client: u64,
-    /// What the client has last seen of each key; what it expects when it swaps.
-    seen: BTreeMap<Bytes, Option<Bytes>>,
+    /// The parts that the workload has, with their weights.
+    parts: Vec<(u64, Box<dyn Part>)>,
+    /// The greatest revision that the client has heard of.
+    seen: Revision,
 }
 
 impl Chooser {
     pub fn new(plan: &Plan, seed: Seed, client: u64) -> Self {
-        Chooser {
+        let mut chooser = Chooser {
             seed,
             nodes: plan.nodes,
             workload: plan.workload.clone(),
             client,
-            seen: BTreeMap::new(),
-        }
+            parts: Vec::new(),
+            seen: 0,
+        };
+        let workload = &chooser.workload;
+        let registers = Registers::new(workload, chooser.is_reader());
+        let parts: [(u64, Box<dyn Part>); 5] = [
+            (workload.registers(), Box::new(registers)),
+            (workload.scans, Box::new(Scans)),
+            (workload.appends, Box::new(Lists::new(workload.lists))),
+            (workload.rotations, Box::new(Ring::new(workload.ring))),
+            (workload.transfers, Box::new(Bank::new(workload.accounts))),
+        ];
+        chooser.parts = parts
+            .into_iter()
+            .filter(|(weight, _)| *weight > 0)
+            .collect();
+        chooser
     }
 
     /// Whether the client gives its writes an identity. Three of four do.
@@ -58,44 +85,43 @@ impl Chooser {
             .between(0, self.workload.think_ms_max)
     }
 
-    /// What it asks.
-    pub fn call(&self, operation: u64) -> Call {
-        let mut rng = self.rng(CALL, operation);
-        let Workload {
-            puts,
-            gets,
-            deletes,
-            swaps,
-            ..
-        } = self.workload;
-        let kind = rng.below(puts + gets + deletes + swaps);
-        let key = key(rng.below(self.workload.keys));
-        let value = self.value(operation, &mut rng);
-        if self.is_reader() {
-            Call::Get { key }
-        } else if kind < puts {
-            Call::Put { key, value }
-        } else if kind < puts + gets {
-            Call::Get { key }
-        } else if kind < puts + gets + deletes {
-            Call::Delete { key }
-        } else {
-            Call::CompareAndSet {
-                expected: self.seen.get(&key).cloned().flatten(),
-                key,
-                new: value,
-            }
+    /// What it asks, and the part that asks it.
+    pub fn step(&mut self, operation: u64) -> (usize, Step) {
+        let part = self.part(operation);
+        let mut turn = Turn {
+            rng: self.rng(CALL, operation),
+            tag: format!("{}.{operation}", self.client),
+            freshness: self.freshness(operation),
+            seen: self.seen,
+        };
+        (part, self.parts[part].1.next(&mut turn))
+    }
+
+    fn part(&self, operation: u64) -> usize {
+        let total = self.parts.iter().map(|(weight, _)| weight).sum();
+        let mut drawn = self.rng(PART, operation).below(total);
+        let found = self.parts.iter().position(|(weight, _)| {
+            let here = drawn < *weight;
+            drawn = drawn.saturating_sub(*weight);
+            here
+        });
+        found.expect("a number below the sum of the weights")
+    }
+
+    fn freshness(&self, operation: u64) -> Freshness {
+        let mut rng = self.rng(FRESHNESS, operation);
+        match rng.below(100) < self.workload.stale_percent {
+            false => Freshness::Linearizable,
+            true if rng.chance(0.5) => Freshness::Stale,
+            true => Freshness::AtLeast(self.seen),
         }
     }
 
     /// Whom this attempt of an operation goes to, and whether its answer gets lost. A client
     /// with a home mostly asks that first.
     pub fn attempt(&self, operation: u64, attempt: u64) -> (NodeId, bool) {
-        let mut rng = draw(
-            self.seed.get(),
-            ATTEMPT.at(self.client).at(operation),
-            attempt,
-        );
+        let stream = ATTEMPT.at(self.client).at(operation);
+        let mut rng = draw(self.seed.get(), stream, attempt);
         let mut node = NodeId(rng.between(1, self.nodes));
         let lost = rng.below(1_000_000) < u64::from(self.workload.lost_answer_ppm);
         if let Some(home) = self.home()
@@ -114,41 +140,13 @@ impl Chooser {
         rng.chance(0.5).then_some(home)
     }
 
-    /// Remembers what an answer told about a key.
-    pub fn learn(&mut self, call: &Call, outcome: &Outcome) {
-        let now = match (call, outcome) {
-            (Call::Put { value, .. }, _) => Some(value.clone()),
-            (
-                Call::CompareAndSet { new, .. },
-                Outcome::CompareAndSet {
-                    succeeded: true, ..
-                },
-            ) => Some(new.clone()),
-            (Call::Get { .. }, Outcome::Get { seen, .. }) => {
-                seen.as_ref().map(|seen| seen.value.clone())
-            }
-            (Call::Delete { .. }, _) => None,
-            _ => return,
-        };
-        self.seen.insert(call.key().clone(), now);
-    }
-
-    /// A value that nobody else writes: who wrote it and when, padded with dots.
-    fn value(&self, operation: u64, rng: &mut Rng) -> Bytes {
-        let mut value = format!("{}.{operation}", self.client);
-        let length = rng.between(0, self.workload.value_bytes_max) as usize;
-        while value.len() < length {
-            value.push('.');
-        }
-        value.into()
+    /// Lets a part learn what it was answered.
+    pub fn learn(&mut self, part: usize, step: &Step, answer: &Answer) -> Result<(), Violation> {
+        self.seen = self.seen.max(answer.revision());
+        self.parts[part].1.learn(step, answer)
     }
 
     fn rng(&self, stream: Stream, operation: u64) -> Rng {
         draw(self.seed.get(), stream.at(self.client), operation)
     }
-}
-
-/// The key with this number.
-pub(crate) fn key(number: u64) -> Bytes {
-    format!("k{number}").into()
 }

@@ -6,31 +6,53 @@
 //! with which it can be sent again after an uncertain end without being done twice; without
 //! one it must stay uncertain. Answers may get lost on the way back.
 //!
-//! Values are unique, so that a read tells which write it saw. The keys are few, so that clients get
-//! into each other's way.
+//! What a client asks belongs to one of the parts of the workload ([`part`]), which have keys of their own
+//! and things of their own that must always hold. Keys are few, so that clients get into each
+//! other's way; no value is written twice, so that each tells which write it is.
 //!
-//! * [`choice`]: what to ask next, drawn from (seed, client, number of the operation).
-//! * [`ask`]: how to ask it over gRPC, and what the answer means.
+//! | part | what clients do | what holds besides the oracles of all answers |
+//! |---|---|---|
+//! | [`register`] | put, get, delete, compare-and-set | linearizable, key by key |
+//! | [`scan`] | read many registers, some, their number, their past | |
+//! | [`list`] | append by compare-and-set | what was appended is there once, in one order |
+//! | [`ring`] | rotate three pointers in a transaction | one ring, once around |
+//! | [`bank`] | move money in a transaction | one sum |
+//!
+//! * [`choice`]: what to do next, drawn from (seed, client, number of the operation).
+//! * [`ask`], [`wire`]: how to ask it over gRPC, and what the answer means.
+//! * [`call`]: single keys in the words of the checker of histories; [`table`]: keys that belong together.
 
 mod ask;
+mod bank;
+mod call;
 mod choice;
+mod list;
+mod part;
+mod register;
+mod ring;
+mod scan;
+mod table;
+mod wire;
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use sisyphus::{
-    history::{Call, OpId, Outcome},
-    types::{NodeId, RequestId},
+    history::OpId,
+    types::{NodeId, RequestId, Revision},
 };
 
 pub(crate) use ask::{Asker, Trouble};
+pub(crate) use call::{asked, outcome};
 use choice::Chooser;
-pub(crate) use choice::key;
+use part::Step;
+pub(crate) use register::key;
 
 use crate::{
     draw::{Stream, draw, fingerprint},
+    oracle::asked::{Answer, Answered, Asked},
     trace::{Source, name_of_request as name},
-    world::World,
+    world::{End, World},
 };
 
 /// The pause before an operation is sent again, in milliseconds.
@@ -79,9 +101,7 @@ impl Client {
             if self.is_over() {
                 return;
             }
-            self.world.begin(self.number, operation);
-            let call = self.chooser.call(operation);
-            self.operation(operation, call).await;
+            self.operation(operation).await;
         }
     }
 
@@ -91,8 +111,7 @@ impl Client {
             if self.is_over() {
                 return;
             }
-            let call = self.chooser.call(operation);
-            self.operation(operation, call).await;
+            self.operation(operation).await;
         }
     }
 
@@ -102,37 +121,47 @@ impl Client {
     }
 
     /// One operation, from the first attempt to what the client believes in the end.
-    async fn operation(&mut self, operation: u64, call: Call) {
+    async fn operation(&mut self, operation: u64) {
         let now = self.world.now_us();
-        let op = self.world.recorder.invoke(self.number, now, call.clone());
-        let detail = || json!({ "op": op, "says": call.to_string() });
-        self.note("asks", fingerprint(call.key()), detail);
-        let result = self.attempts(operation, &call).await;
-        if let Ok(outcome) = &result {
-            self.chooser.learn(&call, outcome);
-        }
-        self.conclude(op, &call, result);
-    }
-
-    async fn attempts(&mut self, operation: u64, call: &Call) -> Result<Outcome, Trouble> {
-        let is_read = matches!(call, Call::Get { .. });
-        let request = match is_read {
+        self.world.begin(self.number, operation);
+        let (part, step) = self.chooser.step(operation);
+        let op = (step.call.clone()).map(|call| self.world.recorder.invoke(self.number, now, call));
+        self.note("asks", number(&step), || says(op, &words(&step)));
+        let request = match step.asked.is_read() {
             true => None,
             false => self.next_request(),
         };
+        let result = self.attempts(operation, &step.asked, request).await;
+        if let Ok(answer) = &result
+            && let Err(violation) = self.chooser.learn(part, &step, answer)
+            && !self.world.plan.beyond
+        {
+            self.world.accuse(violation);
+        }
+        self.conclude(op, &step, request, result);
+    }
+
+    async fn attempts(
+        &mut self,
+        operation: u64,
+        asked: &Asked,
+        request: Option<RequestId>,
+    ) -> Result<Answer, Trouble> {
+        let (is_read, floor) = (asked.is_read(), self.world.floor());
         let mut in_doubt = None;
         for attempt in 0..=self.world.plan.workload.retries {
             let (node, is_lost) = self.chooser.attempt(operation, attempt);
             let node = self.world.stand_in(self.within_reach(node));
             self.note("sends", node.0, || sent(node, request));
-            let asked = self.asker.ask(node, call, request).await;
-            let result = match asked {
-                Ok(_) if is_lost => Err(Trouble::Unknown("the answer was lost".to_owned())),
-                asked => asked,
-            };
+            let result = self.attempt(node, asked, request, floor, is_lost).await;
             self.note("hears", node.0, || heard(node, &result));
             match result {
-                Ok(outcome) => return Ok(outcome),
+                Ok(answer) => {
+                    if attempt > 0 {
+                        self.world.saw("a client was answered at a later attempt");
+                    }
+                    return Ok(answer);
+                }
                 Err(Trouble::Unknown(why)) => {
                     in_doubt = Some(why);
                     if request.is_none() && !is_read {
@@ -155,6 +184,31 @@ impl Client {
         })
     }
 
+    /// Asks `node` once. An answer that does not get lost is shown to the oracles.
+    async fn attempt(
+        &self,
+        node: NodeId,
+        asked: &Asked,
+        request: Option<RequestId>,
+        floor: Revision,
+        is_lost: bool,
+    ) -> Result<Answer, Trouble> {
+        let stood = self.world.stood(node);
+        let answer = self.asker.ask(node, asked, request).await?;
+        if is_lost {
+            return Err(Trouble::Unknown("the answer was lost".to_owned()));
+        }
+        self.world.answered(&Answered {
+            asked,
+            request,
+            answer: &answer,
+            node,
+            stood,
+            floor,
+        });
+        Ok(answer)
+    }
+
     /// The node, or the client's home if a partition lies between them: who lives beside a node is
     /// cut off with it.
     fn within_reach(&self, node: NodeId) -> NodeId {
@@ -163,22 +217,34 @@ impl Client {
         self.chooser.home().filter(is_cut_off).unwrap_or(node)
     }
 
-    fn conclude(&self, op: OpId, call: &Call, result: Result<Outcome, Trouble>) {
-        let (recorder, number) = (&self.world.recorder, self.number);
-        let now = self.world.now_us();
-        let key = fingerprint(call.key());
-        match result {
-            Ok(outcome) => {
-                self.note("done", key, || says(op, &outcome));
-                recorder.ok(number, op, now, outcome);
-            }
-            Err(Trouble::NotDone(why)) => {
-                self.note("not-done", key, || says(op, &why));
-                recorder.fail(number, op, now, why);
-            }
-            Err(Trouble::Unknown(why) | Trouble::Session(why)) => {
-                self.note("unknown", key, || says(op, &why));
-                recorder.unknown(number, op, now, why);
+    fn conclude(
+        &self,
+        op: Option<OpId>,
+        step: &Step,
+        request: Option<RequestId>,
+        result: Result<Answer, Trouble>,
+    ) {
+        let (kind, end) = match &result {
+            Ok(_) => ("done", End::Done),
+            Err(Trouble::NotDone(_)) => ("not-done", End::NotDone),
+            Err(Trouble::Unknown(_) | Trouble::Session(_)) => ("unknown", End::Unknown),
+        };
+        self.world.count(end);
+        self.note(kind, number(step), || match &result {
+            Ok(answer) => says(op, answer),
+            Err(trouble) => says(op, trouble),
+        });
+        if let (Asked::Write(txn), Err(Trouble::NotDone(_))) = (&step.asked, &result) {
+            self.world.not_done(txn, request);
+        }
+        if let (Some(op), Some(call)) = (op, &step.call) {
+            let (recorder, number, now) = (&self.world.recorder, self.number, self.world.now_us());
+            match result {
+                Ok(answer) => recorder.ok(number, op, now, outcome(call, &answer)),
+                Err(Trouble::NotDone(why)) => recorder.fail(number, op, now, why),
+                Err(Trouble::Unknown(why) | Trouble::Session(why)) => {
+                    recorder.unknown(number, op, now, why);
+                }
             }
         }
     }
@@ -205,7 +271,8 @@ impl Client {
     }
 }
 
-fn says(op: OpId, what: &impl ToString) -> serde_json::Value {
+/// What happened to an operation; it has a number if it stands in the history.
+fn says(op: Option<OpId>, what: &impl ToString) -> serde_json::Value {
     json!({ "op": op, "says": what.to_string() })
 }
 
@@ -217,10 +284,26 @@ fn sent(node: NodeId, request: Option<RequestId>) -> serde_json::Value {
     json!({ "node": node, "request": request.map(name), "says": says })
 }
 
-fn heard(node: NodeId, result: &Result<Outcome, Trouble>) -> serde_json::Value {
+fn heard(node: NodeId, result: &Result<Answer, Trouble>) -> serde_json::Value {
     let says = match result {
-        Ok(outcome) => format!("from {node}: {outcome}"),
+        Ok(answer) => format!("from {node}: {answer}"),
         Err(trouble) => format!("from {node}: {trouble}"),
     };
     json!({ "node": node, "says": says })
+}
+
+/// A question in words.
+fn words(step: &Step) -> String {
+    match &step.call {
+        Some(call) => call.to_string(),
+        None => step.asked.to_string(),
+    }
+}
+
+/// The number that stands for a question.
+fn number(step: &Step) -> u64 {
+    match &step.call {
+        Some(call) => fingerprint(call.key()),
+        None => fingerprint(step.asked.key()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, future::pending, io, sync::Arc};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sisyphus::{env::Disk, rng::Rng, types::NodeId};
 use tokio::sync::Notify;
 
@@ -170,6 +170,10 @@ impl Drive {
     /// The bytes of all files.
     pub fn used_bytes(&self) -> u64 {
         self.inner.platter.lock().used_bytes()
+    }
+
+    pub(super) fn platter(&self) -> MutexGuard<'_, Platter> {
+        self.inner.platter.lock()
     }
 
     /// Whether a power loss now would put something at stake.

@@ -46,6 +46,7 @@ mod platter;
 mod rot;
 mod tear;
 mod tree;
+mod usage;
 mod waste;
 
 #[cfg(all(test, madsim))]
@@ -57,3 +58,4 @@ pub use drive::{DiskEvent, Drive, Hook};
 pub use handle::SimDisk;
 pub use inode::SECTOR_BYTES;
 pub use platter::DiskTrouble;
+pub use usage::Usage;

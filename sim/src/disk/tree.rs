@@ -200,6 +200,13 @@ impl Tree {
         self.durable = reachable;
     }
 
+    /// The paths in `dir` that processes see.
+    pub fn live_in(&self, dir: &str) -> impl Iterator<Item = (&String, &Entry)> {
+        self.live
+            .iter()
+            .filter(move |(path, _)| parent(path) == dir)
+    }
+
     /// Whether some change is not durable yet.
     pub fn is_dirty(&self) -> bool {
         !self.journal.is_empty()

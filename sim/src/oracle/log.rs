@@ -79,6 +79,12 @@ impl DurableLog {
         }
     }
 
+    /// Whether the disk vouches for the entry `at`, as an entry or in a snapshot.
+    pub fn holds(&self, at: LogPosition) -> bool {
+        let covered = self.base.index.max(self.installed);
+        self.term(at.index) == Some(at.term) || covered >= at.index
+    }
+
     /// The first entry of this log that `later` lacks, without a newer leader having replaced it
     /// and without a snapshot covering it.
     pub fn lost_in(&self, later: &DurableLog) -> Option<LogPosition> {

@@ -12,7 +12,7 @@ use sisyphus::{
     types::{Index, LogPosition, NodeId, ShardId, Term},
 };
 
-use super::{Oracle, Violation, log::DurableLog};
+use super::{Violation, evidence::Evidence, judge::Judge};
 use crate::draw::of_payload;
 
 /// What is known of an entry, whoever has it.
@@ -30,35 +30,22 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Logm {
     entries: BTreeMap<(ShardId, Index, Term), Known>,
-    logs: BTreeMap<(ShardId, NodeId), DurableLog>,
 }
 
-impl Oracle for Logm {
-    fn event(&mut self, node: NodeId, shard: ShardId, event: &Event<'_>) -> Result<(), Violation> {
-        let log = self.logs.entry((shard, node)).or_default();
-        let entries = match *event {
-            Event::Restored {
-                hard_state,
-                base,
-                entries,
-                ..
-            } => {
-                *log = DurableLog::restored(hard_state, base, entries);
-                entries
-            }
-            Event::Persisted {
-                hard_state,
-                reset,
-                entries,
-            } => {
-                log.persisted(hard_state, reset, entries);
-                entries
-            }
-            _ => return Ok(()),
+impl Judge for Logm {
+    fn judge(
+        &mut self,
+        known: &Evidence,
+        node: NodeId,
+        shard: ShardId,
+        event: &Event<'_>,
+    ) -> Result<(), Violation> {
+        let (Event::Restored { entries, .. } | Event::Persisted { entries, .. }) = *event else {
+            return Ok(());
         };
-        let log = &self.logs[&(shard, node)];
+        let log = known.replica(node, shard).map(|replica| &replica.log);
         for entry in entries {
-            let previous = log.term(entry.at.index - 1);
+            let previous = log.and_then(|log| log.term(entry.at.index - 1));
             compare(&mut self.entries, shard, entry, previous, node)?;
         }
         Ok(())
@@ -104,11 +91,11 @@ fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::testing::*;
+    use crate::oracle::{judge::Alone, testing::*};
 
     #[test]
     fn different_commands_at_one_position_are_seen() {
-        let mut logm = Logm::default();
+        let mut logm = Alone::<Logm>::default();
         assert_eq!(show(&mut logm, 1, persisted(&[entry(1, 1, "a")])), Ok(()));
         assert_eq!(show(&mut logm, 2, persisted(&[entry(1, 1, "a")])), Ok(()));
         assert_eq!(show(&mut logm, 3, persisted(&[entry(1, 2, "b")])), Ok(()));
@@ -117,7 +104,7 @@ mod tests {
 
     #[test]
     fn different_pasts_of_one_entry_are_seen() {
-        let mut logm = Logm::default();
+        let mut logm = Alone::<Logm>::default();
         let ours = [entry(1, 1, "a"), entry(2, 3, "c")];
         assert_eq!(show(&mut logm, 1, persisted(&ours)), Ok(()));
         assert_eq!(show(&mut logm, 2, persisted(&[entry(1, 2, "b")])), Ok(()));

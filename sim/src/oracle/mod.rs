@@ -6,46 +6,76 @@
 //! |---|---|---|
 //! | [`Els`] | at most one leader in a term | at every event |
 //! | [`Logm`] | equal (index, term) means equal entries and equal predecessors | at every event |
+//! | [`Lc`] | what is committed is in the log of every later leader | at every event |
 //! | [`Sms`] | every replica applies the same commands, in order, once | at every event |
 //! | [`Mono`] | terms, votes, commit, applied and what was durable never go back, restarts included | at every event |
-//! | [`Prom`] | a vote or an acknowledgement leaves a node only when its disk backs it | at every event |
+//! | [`Qrm`] | what is committed is on a quorum of durable logs | at every event |
+//! | [`Prom`] | a vote, an acknowledgement or a read index leaves a node only when disks back it | at every event; against the disk's image now and then |
+//! | [`mem`] | logs, files and memory stay within bounds | ten times a second |
+//! | [`lin`] | the clients' history is linearizable, by revision and by search | at every answer; at the end |
+//! | [`xo`] | a write is done once, at the revision that was told, or not at all | at every answer; at the end |
+//! | [`snap`] | a read shows one point of history | at every answer |
+//! | [`stale`] | a read that may be old is no older than it says | at every answer |
 //! | [`Dur`] | every acknowledged write is there at the end, on every replica | at the end |
-//! | [`lin`] | the clients' history is linearizable | at the end |
+//! | [`aud`] | stores hold what the commands come to, files what the manifests say | at the end |
 //! | [`check_values`] (`VAL`) | no value is read that was never written; of runs beyond the budget only this | at the end |
 //! | `LIVE` | healed, the cluster serves again and agrees, within the plan's bound | at the end |
 //! | `DET` | the same plan gives the same events again | on a second run |
 //! | `PAN` | no server panics, refuses to start, or stops serving | always |
 //!
-//! The last three need no state: the run itself notices them (`world/`, `run`).
+//! The last three need no state: the run itself notices them (`world/`, `run`). What the oracles know in
+//! common is kept once: [`evidence`] of what is durable where, and the [`truth`], a dumb twin of the store.
 //!
 //! The first violation is the verdict. What follows one is often nonsense.
 
 mod ablation;
+pub mod asked;
+pub mod aud;
+mod clients;
 mod dur;
 mod els;
+mod evidence;
+mod judge;
+mod lc;
 pub mod lin;
 mod log;
 mod logm;
+pub mod mem;
 mod mono;
 mod prom;
+mod qrm;
 mod sms;
+pub mod snap;
+pub mod stale;
+pub mod truth;
 mod val;
+pub mod xo;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+
+use std::collections::BTreeSet;
 
 use sisyphus::{
     node::Event,
-    types::{NodeId, ShardId},
+    types::{Index, NodeId, ShardId},
 };
+
+use crate::plan::Plan;
 
 pub(crate) use ablation::counted;
 pub use ablation::switch_off;
+pub use clients::Clients;
 pub use dur::{Dur, check_final};
 pub use els::Els;
+use evidence::Evidence;
+use judge::Judge;
+pub use lc::Lc;
 pub use logm::Logm;
+pub use mem::{Bounds, Mem, Sample};
 pub use mono::Mono;
 pub use prom::{Prom, Promised};
+pub use qrm::Qrm;
 pub use sms::Sms;
 pub use val::check_values;
 
@@ -75,22 +105,38 @@ pub trait Oracle: Send {
 }
 
 /// All oracles that look at every event.
-#[derive(Default)]
 pub struct Panel {
     els: Els,
-    logm: Logm,
     sms: Sms,
     mono: Mono,
-    /// What is durable where.
-    pub prom: Prom,
+    known: Evidence,
+    logm: Logm,
+    lc: Lc,
+    qrm: Qrm,
+    prom: Prom,
+    mem: Mem,
     /// Writes that clients were told of.
     pub dur: Dur,
+    /// What clients hear.
+    pub clients: Clients,
 }
 
 impl Panel {
-    /// The drive of `node` was damaged: its log may have lost entries that it had.
-    pub fn forgive(&mut self, node: NodeId) {
-        self.mono.forgive(node);
+    /// The oracles of a run of `plan`.
+    pub fn new(plan: &Plan) -> Self {
+        Panel {
+            els: Els::default(),
+            sms: Sms::default(),
+            mono: Mono::default(),
+            known: Evidence::default(),
+            logm: Logm::default(),
+            lc: Lc,
+            qrm: Qrm::default(),
+            prom: Prom::default(),
+            mem: Mem::new(Bounds::of(plan)),
+            dur: Dur::default(),
+            clients: Clients::default(),
+        }
     }
 
     /// Shows an event to every oracle, in the order of the table.
@@ -100,17 +146,45 @@ impl Panel {
         shard: ShardId,
         event: &Event<'_>,
     ) -> Result<(), Violation> {
-        let oracles: [&mut dyn Oracle; 6] = [
+        self.known.event(node, shard, event);
+        let oracles: [&mut dyn Oracle; 5] = [
             &mut self.els,
-            &mut self.logm,
             &mut self.sms,
             &mut self.mono,
-            &mut self.prom,
+            &mut self.mem,
             &mut self.dur,
         ];
         for oracle in oracles {
             counted(oracle.event(node, shard, event))?;
         }
-        Ok(())
+        let judges: [&mut dyn Judge; 4] =
+            [&mut self.logm, &mut self.lc, &mut self.qrm, &mut self.prom];
+        for judge in judges {
+            counted(judge.judge(&self.known, node, shard, event))?;
+        }
+        counted(self.clients.event(node, shard, event))
+    }
+
+    /// The drive of `node` was damaged: its log may have lost entries that it had.
+    pub fn forgive(&mut self, node: NodeId) {
+        self.mono.forgive(node);
+    }
+
+    /// What is durable of a log, as its events tell.
+    pub fn promised(&self, shard: ShardId, node: NodeId) -> Promised {
+        let replica = self.known.replica(node, shard);
+        Promised::of(replica.map(|replica| &replica.log))
+    }
+
+    /// Whether so many of `nodes` have the same durable entry at `index`, or have it behind them in
+    /// their state machines.
+    pub fn is_held(
+        &self,
+        shard: ShardId,
+        index: Index,
+        nodes: &BTreeSet<NodeId>,
+        count: usize,
+    ) -> bool {
+        self.known.is_held(shard, index, nodes, count)
     }
 }

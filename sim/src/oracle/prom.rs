@@ -1,49 +1,86 @@
-//! PROM: a promise that leaves a node is backed by its disk at that moment (Raft figure 2: "updated
-//! on stable storage before responding to RPCs").
+//! PROM: a promise that leaves a node is backed by disks at that moment (Raft figure 2: "updated on
+//! stable storage before responding to RPCs").
 //!
-//! Promises are a granted vote, a candidate's vote for itself, an acknowledged append with its term, and
-//! the last index that a heartbeat's answer claims to be durable. This oracle sees such a bug without a crash;
+//! Promises are a granted vote, a candidate's vote for itself, an acknowledged append with its term, the
+//! last index that a heartbeat's answer claims to be durable; what a client is told is done, which a
+//! quorum backs; and a read index (thesis §6.4), which must not be older than anything that somebody was
+//! told before the read was asked for. This oracle sees such a bug without a crash;
 //! [`Mono`](super::Mono) sees what it leads to, when the disk has lost what the node called durable.
+//!
+//! It goes by what nodes call durable. That the disk agrees is looked at from time to time, in the image that a
+//! loss of power might leave at that moment ([`Promised`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sisyphus::{
     node::Event,
     raft::{Body, HardState, Message, Restored},
-    types::{Index, NodeId, ShardId, Term},
+    types::{Index, NodeId, ShardId},
 };
 
-use super::{Oracle, Violation, log::DurableLog};
+use super::{Violation, evidence::Evidence, judge::Judge, log::DurableLog};
 
-/// Remembers what is durable on each replica.
+/// Questions of one follower for a read index that are remembered: the latest ones.
+const QUESTIONS_MAX: usize = 64;
+
+/// Remembers what each read must at least see.
 #[derive(Debug, Default)]
 pub struct Prom {
-    logs: BTreeMap<(ShardId, NodeId), DurableLog>,
+    /// By reader and question: the last entry that anybody had been told of when it was asked.
+    reads: BTreeMap<(ShardId, NodeId), Vec<(u64, Index)>>,
 }
 
-impl Oracle for Prom {
-    fn event(&mut self, node: NodeId, shard: ShardId, event: &Event<'_>) -> Result<(), Violation> {
-        let log = self.logs.entry((shard, node)).or_default();
-        match *event {
-            Event::Restored {
-                hard_state,
-                base,
-                entries,
-                ..
-            } => *log = DurableLog::restored(hard_state, base, entries),
-            Event::Persisted {
-                hard_state,
-                reset,
-                entries,
-            } => log.persisted(hard_state, reset, entries),
-            Event::Installed { at, .. } => log.installed(at.index),
+impl Judge for Prom {
+    fn judge(
+        &mut self,
+        known: &Evidence,
+        node: NodeId,
+        shard: ShardId,
+        event: &Event<'_>,
+    ) -> Result<(), Violation> {
+        let backed = match *event {
             Event::Sent { message } => {
-                let backed = check(log, message);
-                return backed.map_err(|what| Violation::new("PROM", format!("{node} {what}")));
+                self.asks(known, node, shard, message);
+                let log = known.replica(node, shard).map(|replica| &replica.log);
+                log.map_or(Ok(()), |log| check(log, message))
             }
-            _ => {}
+            Event::Received { message } => self.hears(node, shard, message),
+            Event::Acknowledged { at } if at.index > known.committed(shard) => {
+                Err(format!("tells that {at} is done before it is committed"))
+            }
+            _ => Ok(()),
+        };
+        backed.map_err(|what| Violation::new("PROM", format!("{node} {what}")))
+    }
+}
+
+impl Prom {
+    fn asks(&mut self, known: &Evidence, node: NodeId, shard: ShardId, message: &Message) {
+        let Body::ReadIndex { id } = message.body else {
+            return;
+        };
+        let asked = self.reads.entry((shard, node)).or_default();
+        if asked.iter().all(|(other, _)| *other != id) {
+            asked.push((id, known.told(shard)));
         }
-        Ok(())
+        if asked.len() > QUESTIONS_MAX {
+            asked.remove(0);
+        }
+    }
+
+    fn hears(&self, node: NodeId, shard: ShardId, message: &Message) -> Result<(), String> {
+        let Body::ReadIndexReply { id, index } = message.body else {
+            return Ok(());
+        };
+        let asked = self.reads.get(&(shard, node));
+        let question = asked.and_then(|asked| asked.iter().find(|(other, _)| *other == id));
+        match question {
+            Some((_, told)) if index < *told => Err(format!(
+                "is told by {} to read at {index}, and {told} was known to be done when it asked",
+                message.from
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -52,6 +89,11 @@ impl Oracle for Prom {
 pub struct Promised(DurableLog);
 
 impl Promised {
+    /// What this log vouches for; nothing if there is none.
+    pub(super) fn of(log: Option<&DurableLog>) -> Self {
+        Promised(log.cloned().unwrap_or_default())
+    }
+
     /// Whether it may as well be empty.
     pub fn is_nothing(&self) -> bool {
         self.0.hard_state == HardState::default() && self.0.last() == 0
@@ -70,35 +112,6 @@ impl Promised {
             Some(at) => Err(format!("{at} was durable and is not found")),
             None => Ok(()),
         }
-    }
-}
-
-impl Prom {
-    /// What is durable of a log, as its events tell.
-    pub fn promised(&self, shard: ShardId, node: NodeId) -> Promised {
-        Promised(self.logs.get(&(shard, node)).cloned().unwrap_or_default())
-    }
-
-    /// Whether so many of `nodes` have the same durable entry at `index`, or have it behind them in
-    /// their state machines.
-    pub fn is_held(
-        &self,
-        shard: ShardId,
-        index: Index,
-        nodes: &BTreeSet<NodeId>,
-        count: usize,
-    ) -> bool {
-        let logs = nodes
-            .iter()
-            .filter_map(|node| self.logs.get(&(shard, *node)));
-        let (compacted, open): (Vec<&DurableLog>, Vec<&DurableLog>) =
-            logs.partition(|log| log.is_compacted(index));
-        let mut terms: BTreeMap<Term, usize> = BTreeMap::new();
-        for term in open.iter().filter_map(|log| log.term(index)) {
-            *terms.entry(term).or_default() += 1;
-        }
-        let most = terms.values().max().copied().unwrap_or(0);
-        compacted.len() + most >= count
     }
 }
 
@@ -137,11 +150,11 @@ mod tests {
     use sisyphus::types::LogPosition;
 
     use super::*;
-    use crate::oracle::testing::*;
+    use crate::oracle::{judge::Alone, testing::*};
 
     #[test]
     fn a_vote_before_it_is_durable_is_seen() {
-        let mut prom = Prom::default();
+        let mut prom = Alone::<Prom>::default();
         let vote = message(1, 2, 3, Body::VoteReply { granted: true });
         let durable = |vote| HardState { term: 3, vote };
         assert!(show(&mut prom, 1, sent(&vote)).is_err());
@@ -152,8 +165,70 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_is_told_before_the_commit_is_seen() {
+        let mut prom = Alone::<Prom>::default();
+        let at = LogPosition { term: 1, index: 1 };
+        show(&mut prom, 1, Event::Leader { term: 1 }).unwrap();
+        assert!(show(&mut prom, 1, Event::Acknowledged { at }).is_err());
+        show(&mut prom, 1, Event::Committed { index: 1 }).unwrap();
+        assert_eq!(show(&mut prom, 1, Event::Acknowledged { at }), Ok(()));
+    }
+
+    #[test]
+    fn a_read_index_older_than_what_was_told_before_the_question_is_seen() {
+        let mut prom = Alone::<Prom>::default();
+        let at = LogPosition { term: 1, index: 5 };
+        let asks = |id| message(2, 1, 1, Body::ReadIndex { id });
+        let hears = |id, index| message(1, 2, 1, Body::ReadIndexReply { id, index });
+        show(&mut prom, 1, Event::Leader { term: 1 }).unwrap();
+        show(&mut prom, 1, Event::Committed { index: 5 }).unwrap();
+        show(&mut prom, 2, sent(&asks(7))).unwrap();
+        show(&mut prom, 1, Event::Acknowledged { at }).unwrap();
+        show(&mut prom, 2, sent(&asks(8))).unwrap();
+        for (id, index, is_right) in [(7, 4, true), (8, 5, true), (8, 4, false)] {
+            let message = &hears(id, index);
+            let seen = show(&mut prom, 2, Event::Received { message });
+            assert_eq!(seen.is_ok(), is_right, "{id} at {index}");
+        }
+    }
+
+    #[test]
+    fn an_image_without_what_is_called_durable_is_seen() {
+        let log = [entry(1, 1, "a"), entry(2, 1, "b")];
+        let hard_state = HardState {
+            term: 2,
+            vote: Some(NodeId(1)),
+        };
+        let log_of = DurableLog::restored(hard_state, LogPosition::default(), &log);
+        let called = Promised::of(Some(&log_of));
+        let image = |hard_state, entries: &[_]| Restored {
+            hard_state,
+            entries: entries.to_vec(),
+            ..Restored::default()
+        };
+        let newer = HardState {
+            term: 3,
+            vote: None,
+        };
+        let forgot = HardState {
+            vote: None,
+            ..hard_state
+        };
+        let more = [log[0].clone(), log[1].clone(), entry(3, 2, "c")];
+        for (state, entries, is_right) in [
+            (hard_state, &log[..], true),
+            (newer, &more[..], true),
+            (hard_state, &log[..1], false),
+            (forgot, &log[..], false),
+        ] {
+            let seen = called.check(&image(state, entries));
+            assert_eq!(seen.is_ok(), is_right, "{seen:?}");
+        }
+    }
+
+    #[test]
     fn a_durable_snapshot_backs_an_acknowledgement() {
-        let mut prom = Prom::default();
+        let mut prom = Alone::<Prom>::default();
         let accepted = message(1, 2, 1, Body::AppendAccepted { matched: 9 });
         assert!(show(&mut prom, 1, sent(&accepted)).is_err());
         show(
@@ -171,52 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_lacks_what_was_promised_is_seen() {
-        let mut prom = Prom::default();
-        let state = |term, vote| HardState { term, vote };
-        show(&mut prom, 1, hard_state(state(2, Some(NodeId(3))))).unwrap();
-        show(
-            &mut prom,
-            1,
-            persisted(&[entry(1, 1, "a"), entry(2, 2, "b")]),
-        )
-        .unwrap();
-        let promised = prom.promised(ShardId(0), NodeId(1));
-        let whole = Restored {
-            hard_state: state(2, Some(NodeId(3))),
-            entries: vec![entry(1, 1, "a"), entry(2, 2, "b")],
-            ..Restored::default()
-        };
-        assert_eq!(promised.check(&whole), Ok(()));
-        let wrong_states = [state(1, None), state(2, None), state(2, Some(NodeId(1)))];
-        let wrong = wrong_states.map(|hard_state| Restored {
-            hard_state,
-            ..whole.clone()
-        });
-        assert!(wrong.iter().all(|found| promised.check(found).is_err()));
-        let short = Restored {
-            entries: vec![entry(1, 1, "a")],
-            ..whole
-        };
-        assert!(promised.check(&short).is_err());
-    }
-
-    #[test]
-    fn what_is_committed_has_to_be_held_by_enough() {
-        let mut prom = Prom::default();
-        let nodes = BTreeSet::from([NodeId(1), NodeId(2), NodeId(3)]);
-        show(&mut prom, 1, persisted(&[entry(1, 1, "a")])).unwrap();
-        show(&mut prom, 2, persisted(&[entry(1, 2, "b")])).unwrap();
-        assert!(!prom.is_held(ShardId(0), 1, &nodes, 2), "they differ");
-        let at = LogPosition { term: 2, index: 7 };
-        show(&mut prom, 3, Event::Installed { at, hash: 0 }).unwrap();
-        assert!(prom.is_held(ShardId(0), 1, &nodes, 2));
-        assert!(!prom.is_held(ShardId(0), 1, &nodes, 3));
-    }
-
-    #[test]
     fn an_acknowledgement_before_the_entries_are_durable_is_seen() {
-        let mut prom = Prom::default();
+        let mut prom = Alone::<Prom>::default();
         let accepted = message(1, 2, 1, Body::AppendAccepted { matched: 2 });
         let alive = message(
             1,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{CLIENTS_MAX, NODES_MAX, Plan, VERSION, When, Workload};
+use super::{CLIENTS_MAX, NODES_MAX, Plan, VERSION, When};
 
 /// The longest file that is taken for a plan, in bytes.
 const FILE_BYTES_MAX: usize = 16 << 20;
@@ -66,24 +66,13 @@ impl Plan {
                 self.nodes
             ));
         }
-        let Workload {
-            clients,
-            keys,
-            puts,
-            gets,
-            deletes,
-            swaps,
-            ..
-        } = self.workload;
-        let scripted = self.script.iter().flat_map(|script| script.clients());
-        if let Some(client) = scripted.chain([clients]).find(|n| *n > CLIENTS_MAX) {
+        let mut scripted = self.script.iter().flat_map(|script| script.clients());
+        if let Some(client) = scripted.find(|n| *n > CLIENTS_MAX) {
             return Err(format!(
-                "`clients` is {client}: it must be at most {CLIENTS_MAX}"
+                "`script` names client {client}: it must be at most {CLIENTS_MAX}"
             ));
         }
-        if puts + gets + deletes + swaps == 0 || keys == 0 {
-            return Err("`workload` needs a key and an operation of some weight".to_owned());
-        }
+        self.workload.check()?;
         let (limits, drift_ppm) = (&self.limits, self.drift_ppm_max());
         if limits.lease_reads && drift_ppm > u64::from(limits.clock_drift_ppm_max) {
             return Err(format!(

@@ -99,6 +99,9 @@ pub struct Plan {
     pub images: u64,
     /// What strikes.
     pub faults: Vec<Fault>,
+    /// Whether servers do, here and there, what is legal and unlikely.
+    #[serde(default)]
+    pub buggify: bool,
     /// When chance begins to fall otherwise, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reseed: Option<Reseed>,

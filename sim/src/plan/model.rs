@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CLIENTS_MAX;
+
 /// The speed of a disk. Madsim's timers have a grain of one millisecond; less is a yield.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,7 +50,7 @@ pub struct LinkModel {
 }
 
 /// What clients do. Each sends one request at a time to a node of its choice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
     /// The number of clients.
@@ -77,4 +79,60 @@ pub struct Workload {
     pub lost_answer_ppm: u32,
     /// How often a request whose outcome is unknown is sent again under the same identity.
     pub retries: u64,
+    /// The weight of scans of the registers among all operations.
+    #[serde(default)]
+    pub scans: u64,
+    /// How many of a hundred reads may be old.
+    #[serde(default)]
+    pub stale_percent: u64,
+    /// The weight of operations on append lists.
+    #[serde(default)]
+    pub appends: u64,
+    /// The number of append lists.
+    #[serde(default)]
+    pub lists: u64,
+    /// The weight of operations on the ring.
+    #[serde(default)]
+    pub rotations: u64,
+    /// The keys of the ring, at least 3.
+    #[serde(default)]
+    pub ring: u64,
+    /// The weight of operations on the bank.
+    #[serde(default)]
+    pub transfers: u64,
+    /// The accounts of the bank, at least 2.
+    #[serde(default)]
+    pub accounts: u64,
+}
+
+impl Workload {
+    /// The weight of operations on registers.
+    pub fn registers(&self) -> u64 {
+        self.puts + self.gets + self.deletes + self.swaps
+    }
+
+    /// Says what is wrong with one that cannot be played.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let clients = self.clients;
+        if clients > CLIENTS_MAX {
+            return Err(format!(
+                "`clients` is {clients}: it must be at most {CLIENTS_MAX}"
+            ));
+        }
+        let weight = self.registers() + self.scans + self.appends + self.rotations + self.transfers;
+        if weight == 0 || self.keys == 0 {
+            return Err("the workload needs a key and an operation of some weight".to_owned());
+        }
+        for (weight, name, size, least) in [
+            (self.appends, "lists", self.lists, 1),
+            (self.rotations, "ring", self.ring, 3),
+            (self.transfers, "accounts", self.accounts, 2),
+        ] {
+            // Names have two digits.
+            if weight > 0 && !(least..=100).contains(&size) {
+                return Err(format!("`{name}` is {size}: it must be {least} to 100"));
+            }
+        }
+        Ok(())
+    }
 }

@@ -97,6 +97,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         beyond: part(9).chance(0.02),
         images: *part(10).pick(&[0, 0, 0, 0, 1, 1, 2, 4]),
         faults: Vec::new(),
+        // A quarter of the places are active in such a run.
+        buggify: part(11).chance(0.5),
         reseed: None,
     };
     let victim = victim(&mut part(6), nodes);
@@ -223,7 +225,7 @@ fn workload(rng: &mut Rng, safety_ms: u64) -> Workload {
     // Rather more than fewer: some are always held up.
     let clients = rng.between(1, 8).max(rng.between(1, 8));
     let think_ms_max = log_uniform(rng, 2, 50).max(clients * safety_ms / OPERATIONS_MAX);
-    Workload {
+    let registers = Workload {
         clients,
         operations: 2 * OPERATIONS_MAX / clients,
         keys: log_uniform(rng, 1, 20),
@@ -237,5 +239,30 @@ fn workload(rng: &mut Rng, safety_ms: u64) -> Workload {
         readers_percent: *rng.pick(&[0, 25, 50, 50]),
         lost_answer_ppm: *rng.pick(&[0, 10_000, 100_000]),
         retries: rng.between(0, 3),
+        ..Workload::default()
+    };
+    parts(rng, registers)
+}
+
+/// What clients do besides working on registers: nothing in two runs of five, else each thing with p = 1/2.
+/// The weight of registers is about 9.
+fn parts(rng: &mut Rng, registers: Workload) -> Workload {
+    let only_registers = rng.chance(0.4);
+    let mut weight = |most| match rng.chance(0.5) && !only_registers {
+        true => rng.between(1, most),
+        false => 0,
+    };
+    let (scans, stale) = (weight(4), weight(40));
+    let (appends, rotations, transfers) = (weight(8), weight(8), weight(8));
+    Workload {
+        scans,
+        stale_percent: stale,
+        appends,
+        lists: rng.between(1, 6),
+        rotations,
+        ring: rng.between(3, 8),
+        transfers,
+        accounts: rng.between(2, 6),
+        ..registers
     }
 }

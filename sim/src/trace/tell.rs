@@ -46,6 +46,10 @@ impl<'a> Told<'a> {
                 put_log(&mut numbers, *hard_state, entries);
                 ("persisted", numbers)
             }
+            Event::Members { membership } => {
+                let electors = membership.electors().map(|node| node.0);
+                ("members", electors.collect())
+            }
             Event::Committed { index } => ("committed", vec![*index]),
             Event::Applied { at, hash, data } => {
                 ("applied", vec![at.index, at.term, *hash, data.len() as u64])
@@ -100,6 +104,9 @@ impl<'a> Told<'a> {
                     "log": stretch(entries),
                     "says": format!("{state}log {log}"),
                 })
+            }
+            Event::Members { membership } => {
+                json!({ "says": format!("goes by the members {membership}") })
             }
             Event::Committed { index } => {
                 json!({ "index": index, "says": format!("commits up to {index}") })

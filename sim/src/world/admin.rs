@@ -300,7 +300,7 @@ impl World {
     }
 
     /// What the running servers know of the members.
-    fn rosters(&self) -> Vec<Roster> {
+    pub(super) fn rosters(&self) -> Vec<Roster> {
         let hosts = self
             .node_ids()
             .into_iter()

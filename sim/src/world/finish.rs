@@ -4,15 +4,15 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sisyphus::{
-    history::{Call, Outcome, Recorder, What},
+    history::{Call, Outcome},
     node::Status,
     types::{NodeId, Revision},
 };
 
-use super::{Tally, World};
+use super::{World, quorum::LeftOut};
 use crate::{
-    client::{Asker, Trouble, key},
-    oracle::{Violation, check_final, check_values, counted, lin},
+    client::{Asker, Trouble, asked, key, outcome},
+    oracle::{Violation, asked::Answered, check_final, check_values, counted, lin},
     plan::CLIENTS_MAX,
 };
 
@@ -26,22 +26,42 @@ pub(super) const LAST_CLIENT: u64 = CLIENTS_MAX + 1;
 const LAST_KEY: &[u8] = b"last";
 
 impl World {
-    /// Heals everything, and demands what a healthy cluster owes. Runs on a client's machine.
+    /// Heals a quorum or everything, and demands what a healthy cluster owes; then the rest. Runs on a
+    /// client's machine.
     pub(super) async fn finish(self: Arc<Self>) -> Result<(), Violation> {
+        let left_out = self.leave_out();
+        self.calm();
         self.heal();
-        let deadline = self.now_us() + self.plan.liveness_ms * 1_000;
         if self.plan.beyond {
             return self.look_around().await;
         }
-        self.staffed(deadline).await?;
-        for place in self.places() {
-            self.write_on(place, deadline).await?;
+        self.serves(left_out.as_ref()).await?;
+        if let Some(left_out) = left_out {
+            self.let_in(&left_out);
+            self.serves(None).await?;
         }
+        let deadline = self.deadline();
         // A server may have found its drive damaged only when it was asked.
         self.staffed(deadline).await?;
         self.agree(deadline).await?;
+        counted(self.look_over().await)?;
         let last = self.read_all(deadline).await?;
-        self.judge(&last)
+        self.judge(&last)?;
+        counted(self.audit().await)
+    }
+
+    fn deadline(&self) -> u64 {
+        self.now_us() + self.plan.liveness_ms * 1_000
+    }
+
+    /// Every node that is well takes a write before the deadline.
+    async fn serves(&self, left_out: Option<&LeftOut>) -> Result<(), Violation> {
+        let deadline = self.deadline();
+        self.staffed(deadline).await?;
+        for place in self.well(left_out) {
+            self.write_on(place, deadline).await?;
+        }
+        Ok(())
     }
 
     /// Asks every node for every key, and demands no more of the answers than that they are not made
@@ -74,9 +94,10 @@ impl World {
 
     /// A write through `node` succeeds before the deadline.
     async fn write_on(&self, node: NodeId, deadline: u64) -> Result<(), Violation> {
-        let call = Call::Put {
+        let call = |attempt| Call::Put {
             key: Bytes::from_static(LAST_KEY),
-            value: node.to_string().into(),
+            // No two values of a run are equal.
+            value: format!("{node} {} {attempt}", self.now_us()).into(),
         };
         let outcome = self.insist(node, call, deadline).await;
         outcome.map(|_| ())
@@ -84,9 +105,15 @@ impl World {
 
     /// Asks the node at `place` until it answers, or the deadline passes. One that says that its drive is
     /// damaged is replaced meanwhile.
-    async fn insist(&self, place: NodeId, call: Call, deadline: u64) -> Result<Outcome, Violation> {
-        loop {
+    async fn insist(
+        &self,
+        place: NodeId,
+        call: impl Fn(u64) -> Call,
+        deadline: u64,
+    ) -> Result<Outcome, Violation> {
+        for attempt in 0.. {
             let node = self.stand_in(place);
+            let call = call(attempt);
             let last_trouble = match self.ask_last(node, &call).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(trouble) => trouble,
@@ -104,21 +131,36 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
         }
+        unreachable!("time passes with every attempt")
     }
 
     async fn ask_last(&self, node: NodeId, call: &Call) -> Result<Outcome, Trouble> {
         let op = self
             .recorder
             .invoke(LAST_CLIENT, self.now_us(), call.clone());
-        let result = Asker::new(&self.plan).ask(node, call, None).await;
+        let (asked, floor, stood) = (asked(call), self.floor(), self.stood(node));
+        let result = Asker::new(&self.plan).ask(node, &asked, None).await;
         let now = self.now_us();
-        match &result {
-            Ok(outcome) => self.recorder.ok(LAST_CLIENT, op, now, outcome.clone()),
-            Err(trouble) => self
-                .recorder
-                .unknown(LAST_CLIENT, op, now, trouble.to_string()),
+        match result {
+            Ok(answer) => {
+                self.answered(&Answered {
+                    asked: &asked,
+                    request: None,
+                    answer: &answer,
+                    node,
+                    stood,
+                    floor,
+                });
+                let outcome = outcome(call, &answer);
+                self.recorder.ok(LAST_CLIENT, op, now, outcome.clone());
+                Ok(outcome)
+            }
+            Err(trouble) => {
+                let why = trouble.to_string();
+                self.recorder.unknown(LAST_CLIENT, op, now, why);
+                Err(trouble)
+            }
         }
-        result
     }
 
     /// All replicas reach the same index; that they have the same state there, SMS has seen.
@@ -150,7 +192,9 @@ impl World {
         for (number, node) in (0..self.plan.workload.keys).zip(nodes.iter().cycle()) {
             let key = key(number);
             let call = Call::Get { key: key.clone() };
-            if let Outcome::Get { seen, .. } = self.insist(*node, call, deadline).await? {
+            if let Outcome::Get { seen, .. } =
+                self.insist(*node, |_| call.clone(), deadline).await?
+            {
                 last.insert(key, seen.and_then(|seen| seen.mod_revision));
             }
         }
@@ -159,8 +203,11 @@ impl World {
 
     /// The oracles of the end.
     fn judge(&self, last: &BTreeMap<Bytes, Option<Revision>>) -> Result<(), Violation> {
-        let nodes = self.node_ids().into_iter();
-        counted(self.hub.lock().panel.dur.end(nodes))?;
+        {
+            let panel = &self.hub.lock().panel;
+            counted(panel.dur.end(self.node_ids().into_iter()))?;
+            counted(panel.clients.end())?;
+        }
         let history = self.recorder.history();
         let history = history.map_err(|error| Violation::new("LIN", error.to_string()))?;
         counted(check_final(&history, last))?;
@@ -215,18 +262,4 @@ fn is_settled(statuses: &[Status]) -> bool {
     applied
         .map(|shard| (shard.raft.last.index, shard.raft.applied))
         .all(|ends| ends == (first, first))
-}
-
-/// Counts operations by how they ended.
-pub(super) fn tally(recorder: &Recorder) -> Tally {
-    let mut tally = Tally::default();
-    for event in recorder.events() {
-        match event.what {
-            What::Invoke(_) => {}
-            What::Ok(_) => tally.done += 1,
-            What::Fail(_) => tally.failed += 1,
-            What::Unknown(_) => tally.unknown += 1,
-        }
-    }
-    tally
 }

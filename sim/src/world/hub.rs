@@ -8,8 +8,14 @@ use sisyphus::{
     types::{Index, NodeId, ShardId, Term},
 };
 
-use super::{moments, vigil::Vigil};
+use super::{
+    Tally,
+    audit::{Looks, Part},
+    moments,
+    vigil::Vigil,
+};
 use crate::{
+    coverage,
     disk::DiskEvent,
     oracle::{Panel, Violation},
     plan::Plan,
@@ -23,6 +29,12 @@ pub(super) struct Hub {
     pub violation: Option<Violation>,
     /// When that was, in microseconds.
     pub violated_us: Option<u64>,
+    /// How clients' operations ended.
+    pub tally: Tally,
+    /// The rare things that happen.
+    pub rare: coverage::Watch,
+    looks: Looks,
+    seed: u64,
     /// Faults that wait for an event.
     pub vigil: Vigil,
     /// Who became leader of the highest term.
@@ -30,16 +42,21 @@ pub(super) struct Hub {
     /// How far anybody committed.
     committed: Index,
     /// More may be destroyed than the cluster can bear: then nothing is promised along the way.
-    beyond: bool,
+    /// More may be destroyed than the budget allows: no oracle looks at events and answers.
+    pub beyond: bool,
 }
 
 impl Hub {
     pub fn new(plan: &Plan, lines: Option<Lines>) -> Self {
         Hub {
             journal: Journal::new(lines),
-            panel: Panel::default(),
+            panel: Panel::new(plan),
             violation: None,
             violated_us: None,
+            tally: Tally::default(),
+            rare: coverage::Watch::default(),
+            looks: Looks::default(),
+            seed: plan.seed,
             vigil: Vigil::new(plan),
             leader: None,
             committed: 0,
@@ -61,6 +78,7 @@ impl Hub {
         if let Event::Leader { term } = event {
             self.leader = self.leader.max(Some((*term, node)));
         }
+        self.rare.event(node, event);
         if !self.beyond
             && let Err(violation) = self.panel.event(node, shard, event)
         {
@@ -74,6 +92,11 @@ impl Hub {
             struck.extend(self.vigil.count(now_us, node, moment));
         }
         struck
+    }
+
+    /// The part of the node's disk that is to be looked at in this event, if any.
+    pub fn looks_at(&mut self, event: &Event<'_>) -> Option<Part> {
+        self.looks.wants(self.seed, event)
     }
 
     /// Takes a disk's event; answers which faults strike now.
@@ -90,9 +113,7 @@ impl Hub {
 
     /// Whether all that is committed is durable, and the same, on so many of these nodes.
     pub fn is_committed_on(&self, nodes: &BTreeSet<NodeId>, count: usize) -> bool {
-        self.panel
-            .prom
-            .is_held(ShardId(0), self.committed, nodes, count)
+        self.panel.is_held(ShardId(0), self.committed, nodes, count)
     }
 
     /// The verdict, unless there is one already.

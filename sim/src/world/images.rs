@@ -38,7 +38,7 @@ impl World {
         if self.plan.images == 0 || self.plan.beyond || !drive.damaged().is_empty() {
             return;
         }
-        let promised = self.hub.lock().panel.prom.promised(ShardId(0), node);
+        let promised = self.hub.lock().panel.promised(ShardId(0), node);
         let images = (1..=self.plan.images).map(|number| Image {
             node,
             promised: promised.clone(),

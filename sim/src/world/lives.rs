@@ -33,6 +33,11 @@ pub(super) struct Life {
 }
 
 impl Life {
+    /// Whether what its drive holds may be less than what it was told.
+    pub fn is_troubled(&self) -> bool {
+        self.troubled
+    }
+
     fn is_up(&self) -> bool {
         self.incarnation % 2 == 1
     }

@@ -23,26 +23,33 @@
 //! * [`admin`] replaces machines that are lost for good, adds and removes members, and has others lead.
 //! * [`rolling`]: restarts with other limits, and crowds of clients.
 //! * [`images`]: recovery of other disk images than the one that the run goes on with.
+//! * [`hear`]: what clients ask the world and tell it.
+//! * [`audit`] looks nodes over: how much they hold, and what their disks might hold without power.
+//! * [`quorum`] leaves some nodes out when the others get well.
 //! * [`finish`] heals the world, demands that it serves again and agrees, and asks the last questions.
 //!
 //! Everything happens on one thread, on madsim's virtual time. No lock is held while the product is
 //! called, except the hub's, and the product is never called from the hub.
 
 mod admin;
+mod audit;
 mod conditions;
 mod drives;
 mod finish;
+mod hear;
 mod hub;
 mod images;
 mod lives;
 mod moments;
 mod nemesis;
+mod quorum;
 mod record;
 mod rolling;
 mod server;
 mod vigil;
 mod watch;
 
+pub(crate) use record::End;
 pub use record::{Begun, Notes, Outcome, Record, Strike, Tally};
 pub(crate) use server::address;
 
@@ -54,18 +61,29 @@ use madsim::{
 };
 use parking_lot::Mutex;
 use serde_json::json;
-use sisyphus::{env::Clock, history::Recorder, node::Host, types::NodeId};
+use sisyphus::{
+    env::{Clock, rare},
+    history::Recorder,
+    node::Host,
+    types::NodeId,
+};
 use tokio::time::Instant;
 
 use self::{
     admin::{SPARES, Staff},
+    audit::Look,
     conditions::Conditions,
     hub::Hub,
     lives::Life,
     nemesis::Nemesis,
 };
 use crate::{
-    client::Client, disk::Drive, draw::Seed, net::SimNet, oracle::Violation, plan::Plan,
+    client::Client,
+    disk::Drive,
+    draw::Seed,
+    net::SimNet,
+    oracle::{Bounds, Violation},
+    plan::Plan,
     trace::Source,
 };
 
@@ -87,6 +105,10 @@ pub(crate) struct World {
     nemesis: Nemesis,
     conditions: Conditions,
     staff: Mutex<Staff>,
+    /// Looks at stores that are to be judged.
+    looks: Mutex<Vec<Look>>,
+    /// How much a node may hold.
+    bounds: Bounds,
     /// What the shrinker needs to know.
     notes: Notes,
     /// Clients that came in bursts.
@@ -95,10 +117,12 @@ pub(crate) struct World {
 
 /// Runs `plan`. Must be called on the main task of a fresh madsim runtime.
 pub(crate) async fn run(plan: &Plan, notes: Notes) -> Outcome {
+    rare::begin(plan.buggify.then_some(plan.seed));
     let world = World::new(plan.clone(), notes);
     world.start_servers();
     madsim::task::spawn(world.net.clone().pump());
     madsim::task::spawn(world.clone().unleash());
+    madsim::task::spawn(world.clone().oversee());
     world.note_phase("safety");
     world.run_clients().await;
     world.note_phase("liveness");
@@ -138,6 +162,8 @@ impl World {
                 guests: Mutex::default(),
                 nemesis: Nemesis::new(&plan),
                 conditions: Conditions::new(&plan),
+                looks: Mutex::default(),
+                bounds: Bounds::of(&plan),
                 notes,
                 plan,
                 seed,

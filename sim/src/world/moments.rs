@@ -26,7 +26,9 @@ pub(super) fn of_replica(event: &Event<'_>) -> [Option<Moment>; 2] {
         Event::Acknowledged { .. } => (Moment::Acknowledged, None),
         Event::Installed { .. } => (Moment::SnapshotInstalled, None),
         Event::ChunkSent { .. } => (Moment::ChunkSent, None),
-        Event::Restored { .. } | Event::Received { .. } => return [None; 2],
+        Event::Restored { .. } | Event::Received { .. } | Event::Members { .. } => {
+            return [None; 2];
+        }
     };
     [Some(kind), special]
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sisyphus::history;
+use sisyphus::{env::rare, history};
 
-use super::{World, finish};
-use crate::{oracle::Violation, trace::Lines};
+use super::World;
+use crate::{coverage::Coverage, oracle::Violation, trace::Lines};
 
 /// What a run leaves behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Outcome {
     pub simulated_ms: u64,
     /// The processor's time that it took, in microseconds.
     pub cpu_us: u64,
+    /// The rare things that happened.
+    pub coverage: Coverage,
     /// The events as JSON lines, if asked for.
     pub lines: Vec<String>,
     /// What the clients saw, if lines were asked for and the run came to its end.
@@ -44,6 +46,25 @@ pub struct Tally {
     pub failed: u64,
     /// Either.
     pub unknown: u64,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Done,
+    NotDone,
+    Unknown,
+}
+
+impl Tally {
+    /// Takes one more operation in.
+    pub(super) fn count(&mut self, end: End) {
+        *match end {
+            End::Done => &mut self.done,
+            End::NotDone => &mut self.failed,
+            End::Unknown => &mut self.unknown,
+        } += 1;
+    }
 }
 
 /// An operation that began.
@@ -131,7 +152,8 @@ impl World {
             events: hub.journal.events(),
             violation: hub.violation.take(),
             violated_ms: hub.violated_us.map(|us| us / 1_000),
-            operations: finish::tally(&self.recorder),
+            operations: hub.tally,
+            coverage: hub.rare.coverage(rare::seen().into_keys()),
             begun,
             strikes,
             simulated_ms: self.now_us() / 1_000,

@@ -34,7 +34,14 @@ impl Observer for Watch {
             return;
         }
         let now = world.now_us();
-        let struck = world.hub.lock().replica(now, node, shard, &event);
+        let (struck, looked_at) = {
+            let mut hub = world.hub.lock();
+            let struck = hub.replica(now, node, shard, &event);
+            (struck, hub.looks_at(&event))
+        };
+        if let Some(part) = looked_at {
+            world.look(node, part);
+        }
         for fault in struck {
             world.strike(fault, Some(node));
         }
