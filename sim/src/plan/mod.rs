@@ -3,12 +3,12 @@
 //! on only the plan counts. So a plan can be saved as JSON, read, edited by hand, shrunk, and run
 //! again long after the code that drew it has changed.
 //!
-//! * [`fault`], [`what`], [`moment`]: what may strike, and when. *When* is a time, or the n-th event of a kind on a node:
-//!   a crash at a random time hardly ever falls into the moment between a write and its sync, so
+//! * [`fault`], [`what`], [`moment`]: what may strike, and when. *When* is a time, or the n-th event of a
+//!   kind on a node: a crash at a random time hardly ever falls into the moment between a write and its sync, so
 //!   half of all crashes wait for such a moment. Or it is as soon as something holds that is bad
 //!   enough already: a follower that lags, two leaders, a change of the membership under way.
 //! * [`model`]: how the disks, the links and the clients behave while nothing strikes.
-//! * [`swarm`] and [`faults`]: how a seed becomes a plan. Each kind of fault is on with p = 1/2,
+//! * [`swarm`], [`faults`] and [`harm`]: how a seed becomes a plan. Each kind of fault is on with p = 1/2 or 1/5,
 //!   because a run in which everything happens at once hides bugs that need one thing to happen often.
 //!   Half of the runs are *storms*, with faults over and in each other; in the others trouble comes in
 //!   *spells*, with rest between: in a storm the cluster is often down, and what is down does nothing
@@ -29,6 +29,7 @@ mod difference;
 mod fault;
 mod faults;
 mod file;
+mod harm;
 mod model;
 mod moment;
 mod script;
