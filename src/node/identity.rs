@@ -88,9 +88,14 @@ pub enum IdentityError {
         "the data directory holds `{0}` but no {FILE} file: restore the directory or replace this node"
     )]
     Nameless(String),
-    /// The file cannot be understood.
-    #[error("{FILE}: {0}")]
-    Broken(#[from] DecodeError),
+    /// A file that says whose it is cannot be understood.
+    #[error("{file}: {error}")]
+    Broken {
+        /// The file: the confirmed one, or the one that is being made.
+        file: &'static str,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
     /// It was written by a version that we do not know.
     #[error(
         "{FILE} has format version {0}, this program knows {VERSION}: run the program that wrote it"
@@ -116,7 +121,7 @@ pub async fn look(disk: &dyn Disk, ours: &[String]) -> Result<Option<Identity>, 
     }
     match read(disk, PREPARED).await {
         // A crash while it was made: nothing else is there, and it is made anew.
-        Err(IdentityError::Broken(_)) if other.is_none() => Ok(None),
+        Err(IdentityError::Broken { .. }) if other.is_none() => Ok(None),
         identity => identity.map(Some),
     }
 }
@@ -168,9 +173,11 @@ fn check(found: Identity, wanted: Identity) -> Result<(), IdentityError> {
     }
 }
 
-async fn read(disk: &dyn Disk, name: &str) -> Result<Identity, IdentityError> {
+async fn read(disk: &dyn Disk, name: &'static str) -> Result<Identity, IdentityError> {
     let file = disk.open(name).await?;
-    decode(file.read_at(0, BYTES_MAX).await?)
+    let (version, identity) = decode(file.read_at(0, BYTES_MAX).await?)
+        .map_err(|error| IdentityError::Broken { file: name, error })?;
+    identity.ok_or(IdentityError::Version(version))
 }
 
 async fn write(disk: &dyn Disk, identity: &Identity) -> Result<(), IdentityError> {
@@ -196,16 +203,15 @@ fn encode(identity: &Identity) -> Vec<u8> {
     out
 }
 
-fn decode(input: Bytes) -> Result<Identity, IdentityError> {
+/// The version of the format, and what the file says if the version is ours.
+fn decode(input: Bytes) -> Result<(u32, Option<Identity>), DecodeError> {
     let mut decoder = Decoder::new(input.clone());
     if decoder.take(MAGIC.len(), "a magic number of 8 bytes")? != MAGIC[..] {
-        return Err(decoder
-            .error("not the magic number of an identity file")
-            .into());
+        return Err(decoder.error("not the magic number of an identity file"));
     }
     let version = decoder.u32("a version")?;
     if version != VERSION {
-        return Err(IdentityError::Version(version));
+        return Ok((version, None));
     }
     let cluster = decoder.u64("a cluster")?;
     let node = NodeId(decoder.u64("a node")?);
@@ -213,15 +219,16 @@ fn decode(input: Bytes) -> Result<Identity, IdentityError> {
     let name = String::from_utf8_lossy(&decoder.bytes("a name")?).into_owned();
     let body = decoder.offset();
     if decoder.u32("a checksum")? != crc32c::crc32c(&input[..body]) {
-        return Err(decoder.error("the checksum does not fit").into());
+        return Err(decoder.error("the checksum does not fit"));
     }
     decoder.finish()?;
-    Ok(Identity {
+    let identity = Identity {
         cluster,
         node,
         name,
         mark,
-    })
+    };
+    Ok((version, Some(identity)))
 }
 
 #[cfg(test)]
@@ -330,13 +337,25 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_damaged_claim_is_called_by_its_name() {
+        let disk = MemDisk::new();
+        claim_as(&disk, me()).await.unwrap();
+        disk.create_dir("log").await.unwrap();
+        let file = disk.open(PREPARED).await.unwrap();
+        file.write_at(0, b"?").await.unwrap();
+        let error = claim_as(&disk, me()).await.unwrap_err().to_string();
+        assert!(error.starts_with("IDENTITY.new: not the magic"), "{error}");
+    }
+
     #[test]
     fn every_flipped_bit_is_noticed() {
         let good = encode(&me());
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(decode(bad.into()).is_err(), "bit {bit}");
+            let decoded = decode(bad.into());
+            assert!(!matches!(decoded, Ok((_, Some(_)))), "bit {bit}");
         }
     }
 }
