@@ -94,8 +94,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         script: None,
         safety_ms,
         liveness_ms: 5_000,
-        beyond: part(9).chance(0.02),
-        images: *part(10).pick(&[0, 0, 0, 0, 1, 1, 2, 4]),
+        beyond: part(11).chance(0.02),
+        images: *part(12).pick(&[0, 0, 0, 0, 1, 1, 2, 4]),
         faults: Vec::new(),
         // A quarter of the places are active in such a run.
         buggify: part(11).chance(0.5),
@@ -191,7 +191,7 @@ pub(super) fn limits(rng: &mut Rng) -> Limits {
         segment_bytes: log_uniform(rng, 4 << 10, 64 << 10) as usize,
         log_entries_kept: log_uniform(rng, 1, 200),
         log_bytes_kept: log_uniform(rng, 1 << 10, 64 << 10),
-        append_bytes_max: log_uniform(rng, 512, 16 << 10) as usize,
+        append_bytes_max: log_uniform(rng, 1 << 10, 16 << 10) as usize,
         ..Limits::test_min()
     }
 }

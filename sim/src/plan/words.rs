@@ -171,7 +171,8 @@ fn field(name: &str, value: &Value) -> Option<String> {
     let unit =
         |of: &str, unit: &str| format!("{} {} {unit}", words.replacen(of, "", 1), plain(value));
     Some(match (name, value) {
-        (_, Value::Null) => return None,
+        (_, Value::Null | Value::Bool(false)) => return None,
+        (_, Value::Bool(true)) => words.clone(),
         (_, Value::Number(n)) if n.as_f64() == Some(0.0) => return None,
         ("who" | "side" | "shape", value) => plain(value),
         ("nodes", Value::Array(_)) => plain(value),
