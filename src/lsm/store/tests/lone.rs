@@ -77,7 +77,13 @@ fn after_a_group_the_next_writer_waits_for_others_until_one_was_alone_again() {
 fn who_writes_without_end_lets_others_run() {
     block_on(async {
         for sync in [SyncMode::Group, SyncMode::None] {
-            let store = open(&MemDisk::new(), sync).await.unwrap();
+            // A memtable that is never full: to end one lets others run, too.
+            let options = StoreOptions {
+                sync,
+                ..StoreOptions::default()
+            };
+            let disk = Arc::new(MemDisk::new());
+            let store = Store::open(disk, "db", options).await.unwrap();
             let ran = Arc::new(AtomicBool::new(false));
             let other = Arc::clone(&ran);
             spawn(async move { other.store(true, Ordering::Relaxed) });
