@@ -67,7 +67,7 @@ fn step(line: &Line) -> Option<Chapter> {
         "stopped" => ("life", format!("{} ends", line.who)),
         "started" => ("life", format!("{} is started again", line.who)),
         "leader" => ("leader", format!("{} {}", line.who, line.says())),
-        "damaged" | "condemned" | "replaced" | "grown" | "removed" => {
+        "damaged" | "condemned" | "replaced" | "grown" | "removed" if line.node().is_none() => {
             ("life", format!("{} {}", line.what, line.says()))
         }
         "liveness" => ("fault", "everything is healed".to_owned()),
