@@ -19,7 +19,8 @@
 //!
 //! # What is left out
 //! If that last batch was of entries, damage to it takes them back unnoticed, as the log then ends
-//! before it.
+//! before it. Damage to both records of a vote, which stand next to each other, does the same to the
+//! vote while nothing is written behind them.
 //!
 //! Entries that stand behind the damage, or that others have replaced meanwhile, are not told from
 //! those that are lost: the leader sends them again. A shard of which no record is left at all, when

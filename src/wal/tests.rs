@@ -10,6 +10,7 @@ use crate::{
 
 mod damage;
 mod recycled;
+mod salvage;
 mod unsynced;
 
 const SHARD: ShardId = ShardId(1);

@@ -12,6 +12,7 @@ use crate::{
 
 mod damage;
 mod records;
+mod witnesses;
 
 const SHARD: ShardId = ShardId(1);
 
