@@ -216,8 +216,7 @@ impl Order {
             return blinds.try_for_each(|other| self.blinded(mutant, other, program, record));
         }
         for start in 0..self.starts {
-            let trial = self.trial(mutant, program, start);
-            let found = trial.run()?;
+            let found = self.hunt(self.trial(mutant, program, start))?;
             let is_found = found.failure.is_some();
             record.add(found);
             // What the first hunt does not find is not worth another four.
@@ -239,6 +238,36 @@ impl Order {
             seeds: self.seeds,
             twice: mutant.oracles.iter().any(|oracle| oracle == "DET"),
             without: Without::default(),
+        }
+    }
+
+    /// Hunts until a seed fails because of the mutant: one that fails without it says nothing.
+    fn hunt(&self, mut trial: Trial) -> Result<Found, String> {
+        let mut seeds = 0;
+        loop {
+            let found = trial.run()?;
+            seeds += found.seeds;
+            let Some(word) = &found.failure else {
+                return Ok(Found { seeds, ..found });
+            };
+            let innocent = Trial {
+                mutants: String::new(),
+                first: word.seed,
+                seeds: 1,
+                ..trial.clone()
+            };
+            // In a program of its own the mutant is always alive: there the find stands.
+            let is_switched = trial.program.ends_with("together");
+            if !is_switched || innocent.run()?.failure.is_none() {
+                return Ok(Found { seeds, ..found });
+            }
+            eprintln!("seed {} fails without any mutant", word.seed);
+            trial.seeds -= found.seeds;
+            trial.first += found.seeds;
+            if trial.seeds == 0 {
+                let failure = None;
+                return Ok(Found { seeds, failure });
+            }
         }
     }
 
