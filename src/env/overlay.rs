@@ -36,7 +36,7 @@ impl Overlay {
     }
 
     /// The file of the disk behind, unless it is hidden.
-    async fn from_behind(&self, path: &str) -> DiskResult<Arc<dyn File>> {
+    async fn behind(&self, path: &str) -> DiskResult<Arc<dyn File>> {
         if self.hidden.lock().contains(path) {
             let what = "it was removed";
             return Err(DiskError::because("open", path, ErrorKind::NotFound, what));
@@ -62,7 +62,7 @@ impl Overlay {
     async fn fetch(&self, path: &str) -> DiskResult<()> {
         match self.front.open(path).await {
             Err(error) if error.kind == ErrorKind::NotFound => {
-                let behind = self.from_behind(path).await?;
+                let behind = self.behind(path).await?;
                 copy(&self.front, behind.as_ref(), path).await.map(drop)
             }
             opened => opened.map(drop),
@@ -100,7 +100,7 @@ impl Disk for Overlay {
         match self.front.open(path).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(Arc::new(Shadow {
                 path: path.to_owned(),
-                behind: self.from_behind(path).await?,
+                behind: self.behind(path).await?,
                 front: self.front.clone(),
             })),
             opened => opened,
@@ -150,7 +150,7 @@ impl Disk for Overlay {
     async fn remove(&self, path: &str) -> DiskResult<()> {
         match self.front.remove(path).await {
             Err(error) if error.kind == ErrorKind::NotFound => {
-                self.from_behind(path).await?;
+                self.behind(path).await?;
             }
             removed => removed?,
         }

@@ -108,7 +108,7 @@ impl Asker {
             Some(Op::Delete { keys, .. }) => {
                 let message = identified(self.dress(wire::delete_request(keys)), request);
                 let answer = client.delete_range(message).await?.into_inner();
-                let header = answer.header.clone();
+                let header = answer.header;
                 Ok(wire::reply(header.as_ref(), wire::deleted(answer)))
             }
             _ => {

@@ -36,10 +36,10 @@ pub(super) fn inexplicable(case: &Case<'_>) -> Vec<Exhibit> {
 /// What a read should have seen: a later change than it saw, over before it began; and what it saw.
 fn overlooked(case: &Case<'_>, stuck: &Operation, others: &[&Operation]) -> Vec<Exhibit> {
     let seen = revision(stuck);
-    let over = others.iter().filter(|other| is_over(other, stuck.invoked));
+    let mut over = others.iter().filter(|other| is_over(other, stuck.invoked));
     let newer = over.clone().filter(|other| revision(other) > seen);
     let newer = newer.min_by_key(|other| (revision(other), is_read(other)));
-    let newer = newer.or(over.filter(|other| !is_read(other)).next_back());
+    let newer = newer.or(over.rfind(|other| !is_read(other)));
     let mut found = Vec::new();
     if let Some(other) = newer {
         found.extend(told(
