@@ -299,10 +299,7 @@ impl Gateway {
     /// This node's own state, once it has come to a revision.
     async fn at_least(&self, least: Revision, deadline: u64) -> Result<Reader, RequestError> {
         let reader = self.host.stale(SHARD)?;
-        if timeout(self.left(deadline), reader.reached(least))
-            .await
-            .is_ok()
-        {
+        if let Ok(true) = timeout(self.left(deadline), reader.reached(least)).await {
             return Ok(reader);
         }
         let revision = reader.revision();

@@ -58,11 +58,13 @@ impl Reader {
         self.view.borrow().revision
     }
 
-    /// Waits until [`Self::revision`] is at least this. For ever, if it never is.
-    pub async fn reached(&self, revision: Revision) {
+    /// Waits until [`Self::revision`] is at least this, for ever if it never is; false if the machine
+    /// is gone and did not come to it.
+    pub async fn reached(&self, revision: Revision) -> bool {
         let mut view = self.view.clone();
-        // An error means that the machine is gone; then what there is must do.
-        let _ = view.wait_for(|view| view.revision >= revision).await;
+        view.wait_for(|view| view.revision >= revision)
+            .await
+            .is_ok()
     }
 
     /// How the storage engine does.

@@ -122,3 +122,14 @@ fn a_page_ends_at_the_bound_and_says_so() {
         assert_eq!((page.kvs.len(), page.more, page.count), (0, false, 6));
     });
 }
+
+#[test]
+fn who_waits_for_a_revision_hears_that_a_machine_that_ended_never_came_to_it() {
+    block_on(async {
+        let bench = Bench::new(tiny()).await;
+        let reader = bench.machine.reader();
+        assert!(reader.reached(0).await);
+        drop(bench);
+        assert!(!reader.reached(1_000).await);
+    });
+}
