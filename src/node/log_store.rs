@@ -14,13 +14,14 @@
 //!
 //! A log that is damaged in its middle begins anew with what stands before the damage, and is marked
 //! as damaged until a batch heals it (`salvage`). Term and vote must be certain for that, so every batch
-//! of a shard begins with them, changed or not, and a change is written once more when it is durable:
-//! damage to the very last batch of all cannot be told from one that never became durable.
+//! of a shard begins with them, changed or not, and a change is written once more when it is durable,
+//! in another block: damage to the very last batch of all cannot be told from one that never became
+//! durable.
 //!
 //! # What is left out
 //! If that last batch was of entries, damage to it takes them back unnoticed, as the log then ends
-//! before it. Damage to both records of a vote, which stand next to each other, does the same to the
-//! vote while nothing is written behind them.
+//! before it. Damage to both records of a vote, which takes two bad blocks, does the same to the vote
+//! while nothing is written behind them.
 //!
 //! Entries that stand behind the damage, or that others have replaced meanwhile, are not told from
 //! those that are lost: the leader sends them again. A shard of which no record is left at all, when
@@ -251,9 +252,14 @@ impl LogStore {
     }
 
     /// Writes the terms and votes again that have just become durable. Damage to the last batch looks
-    /// like one that never became durable: what nobody else can give back must not be there alone.
+    /// like one that never became durable: what nobody else can give back must not be there alone,
+    /// nor twice in one block.
     fn repeat_changed(&mut self) {
-        for shard in std::mem::take(&mut self.changed) {
+        let changed = std::mem::take(&mut self.changed);
+        if let Some(shard) = changed.first() {
+            Change::Apart.append(&mut self.wal, *shard);
+        }
+        for shard in changed {
             let hard_state = self.shards[&shard].hard_state;
             Change::HardState(hard_state).append(&mut self.wal, shard);
         }

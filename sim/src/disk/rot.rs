@@ -3,7 +3,7 @@
 //! All of it strikes in a moment, so that whoever lets it strike knows what was at stake: a write that
 //! was lost or went astray is one of the last that were acknowledged, and it is undone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sisyphus::rng::Rng;
 
@@ -59,13 +59,15 @@ impl Platter {
         Some(vec![(path, number, sector)])
     }
 
-    /// Undoes one of the last writes. Answers where it was, and what it had written.
+    /// Undoes one of the last writes: the last one of its sector, as a later one would have carried
+    /// the bytes of the one before with it. Answers where it was, and what it had written.
     fn lose_write(&mut self, prefix: &str, rng: &mut Rng) -> Option<(Place, Vec<u8>)> {
         let mut written = Vec::new();
         for (path, number) in self.durable_files(prefix) {
-            let older = self.inode(number).older();
-            let places =
-                older.map(|(sector, bytes)| ((path.clone(), number, sector), bytes.to_vec()));
+            let newest: BTreeMap<usize, &[u8]> = self.inode(number).older().collect();
+            let places = newest
+                .into_iter()
+                .map(|(sector, bytes)| ((path.clone(), number, sector), bytes.to_vec()));
             written.extend(places);
         }
         if written.is_empty() {

@@ -11,6 +11,7 @@
 //! 7  healed                                             what was damaged is whole again
 //! 9  lost                                               entries before this one may be missing
 //! 8  begin                                              no segment before this one counts, of no shard
+//! 10 apart        zeros                                 says nothing: what follows is in another block
 //!
 //! base            term u64 · index u64 · members        as of this position
 //! ```
@@ -40,6 +41,10 @@ const MEMBERSHIP: u8 = 6;
 const HEALED: u8 = 7;
 const BEGIN: u8 = 8;
 const LOST: u8 = 9;
+const APART: u8 = 10;
+
+/// As much as a drive writes and loses as one, or more.
+const BLOCK_BYTES: usize = 4_096;
 
 /// One change of a shard's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +66,8 @@ pub(super) enum Change {
     Begin,
     /// The log may lack entries that it vouched for.
     Lost,
+    /// Says nothing, and takes so much room that one bad block is not on both sides of it.
+    Apart,
 }
 
 impl Change {
@@ -82,6 +89,7 @@ impl Change {
             Change::Healed => wal.append(HEALED, shard, &[]),
             Change::Begin => wal.append(BEGIN, shard, &[]),
             Change::Lost => wal.append(LOST, shard, &[]),
+            Change::Apart => wal.append(APART, shard, &[&[0; BLOCK_BYTES]]),
         }
     }
 
@@ -109,6 +117,10 @@ impl Change {
             HEALED => Change::Healed,
             BEGIN => Change::Begin,
             LOST => Change::Lost,
+            APART => {
+                rest(&mut input)?;
+                Change::Apart
+            }
             _ => return Err(input.error("a record of unknown kind")),
         };
         input.finish()?;

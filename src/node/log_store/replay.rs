@@ -133,6 +133,7 @@ impl Replay {
                 log.tail.damaged = true;
                 Ok(())
             }
+            Change::Apart => Ok(()),
             Change::Begin => Err("a beginning that is none"),
         }
     }

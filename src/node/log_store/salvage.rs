@@ -136,7 +136,7 @@ impl Witness {
             }
             Change::HardState(hard_state) => self.hard_state = Some(hard_state),
             Change::Reset(base) | Change::Compact(base) => self.base = Some(base),
-            Change::Entry(_) | Change::Healed | Change::Lost | Change::Begin => {}
+            Change::Entry(_) | Change::Healed | Change::Lost | Change::Begin | Change::Apart => {}
         }
     }
 

@@ -19,10 +19,14 @@ fn vote(term: Term, node: u64) -> Persist {
     }
 }
 
-/// Some of everything, in segments of 512 bytes; `rounds` of it.
+/// Room for the votes of two rounds, each with the block that keeps its records apart.
+const SEGMENT_BYTES: usize = 16 << 10;
+
+/// Some of everything, in segments of [`SEGMENT_BYTES`]; `rounds` of it.
 async fn live(rounds: u64) -> Life {
     let disk = MemDisk::new();
-    let (mut store, _) = open(&disk).await;
+    let opened = LogStore::open(Arc::new(disk.clone()), "raft", SEGMENT_BYTES).await;
+    let (mut store, _) = opened.unwrap();
     let (mut now, mut ever) = (Restored::default(), Vec::new());
     let founding = Persist {
         reset: Some(base(0, 0)),
@@ -86,6 +90,11 @@ impl Life {
         last.map_or(0, |last| last + 1)
     }
 
+    /// Whether something stands at an offset of a file, or it is one of a few in the midst of zeros.
+    fn is_worth_damage(&self, file: &str, offset: usize) -> bool {
+        self.disk.contents(file)[offset] != 0 || offset.is_multiple_of(256)
+    }
+
     async fn files(&self) -> Vec<String> {
         let names = self.disk.list("raft").await.unwrap();
         let names = names.iter().filter(|name| name.ends_with(".wal"));
@@ -102,22 +111,24 @@ struct Tally {
 }
 
 #[test]
-fn whichever_byte_changes_term_and_vote_stay_or_the_start_is_refused() {
+fn whichever_byte_changes_term_and_vote_stay() {
     block_on(async {
         let life = live(4).await;
+        // Begins a segment, and stops before anything is in it.
+        open(&life.disk).await;
         let files = life.files().await;
-        assert!(files.len() > 3, "{files:?}");
+        assert!(files.len() > 2, "{files:?}");
         let mut tally = Tally::default();
         for file in &files {
-            for offset in 0..(life.end(file) + 20).min(life.disk.contents(file).len()) {
+            let length = life.disk.contents(file).len();
+            let offsets = 0..(life.end(file) + 20).min(length);
+            for offset in offsets.filter(|at| life.is_worth_damage(file, *at)) {
                 let disk = life.disk.restart();
                 disk.flip_bit(file, offset);
                 let what = format!("{file} at {offset}");
                 match try_open(&disk).await {
-                    Err(error) => {
-                        tally.refused += 1;
-                        assert!(error.to_string().contains(file.as_str()), "{what}: {error}");
-                    }
+                    // One damaged place anywhere can be done without.
+                    Err(error) => panic!("{what}: {error}"),
                     Ok((_, found)) => {
                         let found = &found[&SHARD];
                         life.check(found, &what);
@@ -131,9 +142,6 @@ fn whichever_byte_changes_term_and_vote_stay_or_the_start_is_refused() {
                 }
             }
         }
-        // Of the last segment, which is empty, nothing but its header, of 32 bytes, tells anything. One
-        // damaged place anywhere else can be done without.
-        assert_eq!(tally.refused, 32, "{tally:?}");
         assert!(tally.damaged > 1000, "{tally:?}");
     });
 }
@@ -148,7 +156,8 @@ fn two_damaged_places_never_make_an_older_vote() {
         for (rank, file) in files.iter().enumerate() {
             let is_late = rank + 2 >= files.len();
             let step = if is_late { 18 } else { 300 };
-            places.extend((32..life.end(file)).step_by(step).map(|at| (file, at)));
+            let written = (32..life.end(file)).filter(|at| life.is_worth_damage(file, *at));
+            places.extend(written.step_by(step).map(|at| (file, at)));
         }
         for (rank, first) in places.iter().enumerate() {
             for second in &places[rank + 1..] {
@@ -177,11 +186,11 @@ fn two_damaged_places_never_make_an_older_vote() {
     });
 }
 
-/// The first file with room for damage in its middle, damaged there.
+/// The log, damaged near its beginning.
 async fn damaged(life: &Life) -> MemDisk {
     let disk = life.disk.restart();
     let files = life.files().await;
-    disk.flip_bit(&files[1], 300);
+    disk.flip_bit(&files[0], 300);
     disk
 }
 

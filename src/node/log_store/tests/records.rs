@@ -23,6 +23,7 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => place().prop_map(|at| Change::Reset(base(at.term, at.index))),
         6 => place().prop_map(|at| Change::Entry(entry(at.term, at.index))),
         1 => Just(Change::Lost),
+        1 => Just(Change::Apart),
         1 => place().prop_map(|at| Change::Compact(base(at.term, at.index))),
     ]
 }

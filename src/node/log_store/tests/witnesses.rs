@@ -52,7 +52,9 @@ fn vote(hard_state: HardState) -> Persist {
 /// A log into which each batch was committed by itself.
 async fn log_of(batches: &[(ShardId, Persist)]) -> MemDisk {
     let disk = MemDisk::new();
-    let (mut store, _) = open(&disk).await;
+    // Room for all of it in one segment, whose beginning would repeat the votes.
+    let opened = LogStore::open(Arc::new(disk.clone()), "raft", 64 << 10).await;
+    let (mut store, _) = opened.unwrap();
     for (shard, batch) in batches {
         store.append(*shard, batch);
         store.commit().await.unwrap();
@@ -186,6 +188,23 @@ fn a_segment_that_holds_nothing_is_no_witness() {
             // Stops behind the new segment's link, which says that the votes had been durable.
             let written = records(&pristine).await;
             refuses_without(newer, &written, &pristine).await;
+        }
+    });
+}
+
+#[test]
+fn no_block_holds_both_records_of_a_vote() {
+    block_on(async {
+        for [older, newer] in changes() {
+            let disk = log_of(&[older, newer].map(|one| (SHARD, vote(one)))).await;
+            let written = records(&disk.restart()).await;
+            let copies: Vec<&Written> = written.iter().filter(|one| one.says(newer)).collect();
+            let [first, again] = copies[..] else {
+                panic!("{} records", copies.len());
+            };
+            assert_eq!(first.file, again.file);
+            // Whatever block has the end of the first one.
+            assert!(again.offset > first.offset + 64 + 4_096);
         }
     });
 }
