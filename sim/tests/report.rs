@@ -4,7 +4,7 @@
 mod simulated {
     use std::{
         io::Write,
-        path::{Path, PathBuf},
+        path::Path,
         process::{Child, Command, Stdio},
         sync::OnceLock,
         thread,
@@ -128,10 +128,6 @@ mod simulated {
         );
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a browser is a process of the real world"
-    )]
     fn is_there(browser: &str) -> bool {
         let asked = Command::new(browser)
             .arg("--version")
@@ -151,6 +147,7 @@ mod simulated {
     /// The document as it is when the script is done.
     #[expect(
         clippy::disallowed_methods,
+        clippy::disallowed_types,
         reason = "a browser is a process of the real world"
     )]
     fn seen_by(browser: &str, page: &str) -> String {
@@ -180,7 +177,7 @@ mod simulated {
     }
 
     #[expect(clippy::disallowed_methods, reason = "real processes take real time")]
-    fn wait(mut child: Child, place: &PathBuf) {
+    fn wait(mut child: Child, place: &Path) {
         for _ in 0..PATIENCE {
             if child.try_wait().expect("a child can be asked").is_some() {
                 return;
