@@ -6,7 +6,7 @@
 //! becomes quicker to find out whether it is. (FoundationDB's `BUGGIFY` and its test probes.)
 //!
 //! What is answered depends on the thread's seed, the name of the place, and how often it was asked there: see
-//! [`begin`], in the simulated twin alone. One run has one thread.
+//! `begin`, in the simulated twin alone. One run has one thread.
 
 #[cfg(not(feature = "simulated"))]
 mod production {

@@ -56,9 +56,9 @@ enum Command {
     Coverage(coverage::Args),
     /// Runs one seed or one saved plan again, and prints the hash of its events.
     Replay(replay::Args),
-    /// Runs one seed or one saved plan again, and makes a page of it: target/sim/<seed>/report.html.
+    /// Runs one seed or one saved plan again, and makes a page of it: target/sim/SEED/report.html.
     Report(report::Args),
-    /// Makes a plan that fails as small as can be, and saves it as target/sim/<seed>/min.json.
+    /// Makes a plan that fails as small as can be, and saves it as target/sim/SEED/min.json.
     Shrink(shrink::Args),
     /// Prints a plan in words: limits, workload, faults.
     Show(look::Show),

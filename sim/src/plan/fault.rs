@@ -52,7 +52,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// Something that holds for a while, and is worse to be struck in than most others. Each is about a
-/// node, which [`Who::Struck`] means; the names of the field's papers are in brackets.
+/// node, which [`super::Who::Struck`] means; the names of the field's papers are in brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Condition {

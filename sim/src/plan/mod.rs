@@ -16,8 +16,8 @@
 //!
 //! * [`script`]: which operations clients do and when, if not all of the workload. A plan that was
 //!   shrunk has one; so times stay what they were, although most operations are gone.
-//! * [`file`]: plans as JSON, with errors that name the field.
-//! * [`words`] and [`difference`]: a plan for the eye, and what two of them do not have in common.
+//! * [`mod@file`]: plans as JSON, with errors that name the field.
+//! * [`words`] and [`difference()`]: a plan for the eye, and what two of them do not have in common.
 //!
 //! A number that a plan does not spell out (the fate of the 17th frame from n1 to n2) is drawn from
 //! the plan's seed under a name of its own: see [`draw`](crate::draw).

@@ -9,7 +9,7 @@
 //!
 //! * [`protocol`]: contradictions between events of servers.
 //! * [`answers`]: contradictions between what clients heard.
-//! * [`story`]: what else happened between the exhibits.
+//! * [`mod@story`]: what else happened between the exhibits.
 
 mod answers;
 mod protocol;
