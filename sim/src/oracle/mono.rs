@@ -7,7 +7,7 @@
 //! is an acknowledged append: its term binds the node not to listen to older leaders. Other messages
 //! promise nothing; a node that crashes may forget that it has heard of their term.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sisyphus::{
     node::Event,
@@ -21,6 +21,8 @@ use super::{Oracle, Violation, log::DurableLog};
 #[derive(Debug, Default)]
 pub struct Mono {
     replicas: BTreeMap<(ShardId, NodeId), Replica>,
+    /// The nodes whose drives were damaged, whether they had begun to speak or not.
+    damaged: BTreeSet<NodeId>,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +43,8 @@ struct Replica {
 impl Oracle for Mono {
     fn event(&mut self, node: NodeId, shard: ShardId, event: &Event<'_>) -> Result<(), Violation> {
         let replica = self.replicas.entry((shard, node)).or_default();
+        // Also if it was damaged before it ever spoke, in the middle of its first start.
+        replica.damaged = self.damaged.contains(&node);
         let result = match *event {
             Event::Sent { message } => replica.sent(message),
             Event::Persisted {
@@ -69,9 +73,7 @@ impl Mono {
     /// The drive of `node` was damaged. Its log may have lost entries; what it promised about terms
     /// and votes still binds it.
     pub fn forgive(&mut self, node: NodeId) {
-        for ((_, of), replica) in &mut self.replicas {
-            replica.damaged |= *of == node;
-        }
+        self.damaged.insert(node);
     }
 }
 
