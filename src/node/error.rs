@@ -61,7 +61,8 @@ pub enum StartError {
     /// The log was cut behind entries that the state machine does not hold.
     #[error(
         "{shard}: the log begins after {base} but the state machine holds only up to {applied}: \
-         files are missing; restore the directory or replace this node"
+         files are missing in `{}`; restore the directory or replace this node",
+        super::start::directory(*.shard)
     )]
     Gap {
         /// Of which shard.

@@ -8,12 +8,15 @@
 //!   streams of `peers` in production and by the simulated network otherwise;
 //! * from clients: etcd's messages ([`etcd`]).
 //!
+//! Whom a node calls and whom it listens to stands in its [`Directory`], whatever carries the frames.
+//!
 //! Invariants: no input panics; nothing is allocated that the input does not hold; a field that is
 //! not understood is refused, never ignored.
 
 #[cfg(not(feature = "simulated"))]
 mod buffers;
 mod convert;
+mod directory;
 mod envelope;
 pub mod etcd;
 #[cfg(not(feature = "simulated"))]
@@ -24,5 +27,6 @@ mod transfer;
 #[cfg(not(feature = "simulated"))]
 pub use buffers::Buffered;
 pub use convert::{ConvertError, FRAME_BYTES_MAX, decode, encode};
+pub use directory::{Directory, Me, Refused};
 pub use envelope::{Asked, Envelope, Forward, ForwardReply, PeerBody, StateHash};
 pub use transfer::{SnapshotAck, SnapshotChunk, SnapshotOffer, SnapshotWord};

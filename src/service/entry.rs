@@ -15,6 +15,10 @@
 //! A founder that lost its disk and reaches nobody cannot know: it founds the cluster again, under its
 //! old number. But its directory has a new mark, and those who know the old one never listen to it:
 //! it ends as soon as it calls one of them, before a vote or an acknowledgement of it was heard.
+//!
+//! That takes somebody who knows. While a cluster is born there are founders that have heard of nobody yet: two
+//! of three that meet with empty disks are a cluster, and nothing tells them that a third has seen one of
+//! them before. Whoever loses a founder's disk before all others have started has to say `join`.
 
 use std::time::Duration;
 
@@ -22,16 +26,17 @@ use crate::{
     client::{Client, ClientError, Connections},
     config::{self, Config},
     env::{
-        Clock, Disk, machine_rng,
+        Clock, Disk,
         task::{spawn, timeout},
     },
     machine::{Member, Members},
     node::{self, Identity, IdentityError},
+    rng::Rng,
     rpc::proto::etcdserverpb::{self as pb, Introduction, MemberAddRequest, MemberUpdateRequest},
     types::NodeId,
 };
 
-use super::server::StartError;
+use super::start_error::StartError;
 
 /// How long one question to the cluster may take.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
@@ -48,22 +53,24 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Which member a node is.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub struct Entry {
     /// Its number.
-    pub(super) node: NodeId,
+    pub node: NodeId,
     /// What tells its data directory from every other.
-    pub(super) mark: u64,
+    pub mark: u64,
     /// Whom its log begins with, if that is empty: nobody on a node that joins.
-    pub(super) founders: Members,
+    pub founders: Members,
     /// The members as far as they are known before the log is read.
-    pub(super) members: Members,
+    pub members: Members,
 }
 
-/// Finds out which member this node is; joins the cluster if it is none yet.
-pub(super) async fn entry(
+/// Finds out which member this node is; joins the cluster if it is none yet. No two starts of a node
+/// may share `rng`: it draws the mark of an empty directory.
+pub async fn entry(
     config: &Config,
     disk: &dyn Disk,
     clock: &Clock,
+    rng: &Rng,
 ) -> Result<Entry, StartError> {
     let own = config.member();
     let founders = founders(config);
@@ -78,20 +85,20 @@ pub(super) async fn entry(
         return Ok(standing(config, &known, founders));
     }
     if !config.join.is_empty() {
-        return join(config, &own, &config.join, clock).await;
+        return join(config, &own, &config.join, clock, rng).await;
     }
     let others = config.members.iter().filter(|other| other.id != own.id);
     let others: Vec<String> = others.map(|other| other.grpc.clone()).collect();
-    match cluster_there(&others).await {
+    match cluster_there(&others, clock, rng).await {
         Some(members) => match members.iter().find(|member| member.name == own.name) {
-            Some(member) if !member.started => Ok(founding(own.id, founders)),
+            Some(member) if !member.started => Ok(founding(own.id, founders, rng)),
             Some(_) => {
                 tracing::warn!("{} has an empty disk: it joins anew", own.name);
-                join(config, &own, &others, clock).await
+                join(config, &own, &others, clock, rng).await
             }
             None => Err(StartError::Unknown(own.name)),
         },
-        None => Ok(founding(own.id, founders)),
+        None => Ok(founding(own.id, founders, rng)),
     }
 }
 
@@ -120,18 +127,18 @@ pub(super) fn founders(config: &Config) -> Members {
     Members::founding(config.members.iter().map(Member::from))
 }
 
-fn founding(node: NodeId, founders: Members) -> Entry {
+fn founding(node: NodeId, founders: Members, rng: &Rng) -> Entry {
     Entry {
         node,
-        mark: new_mark(),
+        mark: new_mark(rng),
         members: founders.clone(),
         founders,
     }
 }
 
 /// What a directory is told by from now on; 0 says nothing.
-fn new_mark() -> u64 {
-    machine_rng().between(1, u64::MAX)
+fn new_mark(rng: &Rng) -> u64 {
+    rng.fork("mark").between(1, u64::MAX)
 }
 
 /// A node whose directory says who it is. What the configuration says besides is of no account.
@@ -170,10 +177,10 @@ fn standing(config: &Config, found: &Identity, founders: Members) -> Entry {
 
 /// The members of the cluster that one of `addresses` belongs to, as far as that one knows: there may
 /// be no leader just now, and this node's lost disk the reason.
-async fn cluster_there(addresses: &[String]) -> Option<Vec<pb::Member>> {
+async fn cluster_there(addresses: &[String], clock: &Clock, rng: &Rng) -> Option<Vec<pb::Member>> {
     let asked: Vec<_> = addresses
         .iter()
-        .filter_map(|address| client(std::slice::from_ref(address), LOOK_WITHIN).ok())
+        .filter_map(|address| client(std::slice::from_ref(address), LOOK_WITHIN, clock, rng).ok())
         .map(|mut client| spawn(async move { client.known_members().await }))
         .collect();
     for answer in asked {
@@ -192,15 +199,16 @@ async fn join(
     own: &config::Member,
     addresses: &[String],
     clock: &Clock,
+    rng: &Rng,
 ) -> Result<Entry, StartError> {
     let no_way = |reason: String| StartError::Join {
         addresses: addresses.join(","),
         reason,
     };
-    let mut client = client(addresses, ASK_WITHIN).map_err(no_way)?;
+    let mut client = client(addresses, ASK_WITHIN, clock, rng).map_err(no_way)?;
     let mut last = String::new();
     for _ in 0..ATTEMPTS_MAX {
-        match step(&mut client, config, own).await {
+        match step(&mut client, config, own, rng).await {
             Ok(Some(entry)) => return Ok(entry),
             // Something changed: look again at once.
             Ok(None) => continue,
@@ -222,6 +230,7 @@ async fn step(
     client: &mut Client,
     config: &Config,
     own: &config::Member,
+    rng: &Rng,
 ) -> Result<Option<Entry>, ClientError> {
     let list = client.members().await?;
     let cluster = list.header.map_or(0, |header| header.cluster_id);
@@ -251,7 +260,7 @@ async fn step(
                 .await?;
             Ok(Some(Entry {
                 node: NodeId(place.id),
-                mark: new_mark(),
+                mark: new_mark(rng),
                 founders: Members::default(),
                 members: Members::founding(members.iter().map(member_in)),
             }))
@@ -281,8 +290,9 @@ pub(super) fn introduction(id: u64, own: &config::Member, first: bool) -> Member
 }
 
 /// The members that those at `addresses` know, for a node that knows none itself.
-pub(super) async fn ask_members(addresses: &[String]) -> Option<Members> {
-    let list = client(addresses, ASK_WITHIN).ok()?.members().await.ok()?;
+pub(super) async fn ask_members(addresses: &[String], clock: &Clock, rng: &Rng) -> Option<Members> {
+    let client = client(addresses, ASK_WITHIN, clock, rng);
+    let list = client.ok()?.members().await.ok()?;
     Some(Members::founding(list.members.iter().map(member_in)))
 }
 
@@ -303,12 +313,17 @@ fn member_in(member: &pb::Member) -> Member {
     }
 }
 
-fn client(addresses: &[String], within: Duration) -> Result<Client, String> {
+fn client(
+    addresses: &[String],
+    within: Duration,
+    clock: &Clock,
+    rng: &Rng,
+) -> Result<Client, String> {
     let connections = Connections::new(addresses)?;
     Ok(Client::new(
         connections,
         within,
-        Clock::system(),
-        machine_rng(),
+        clock.clone(),
+        rng.fork("session"),
     ))
 }

@@ -4,7 +4,7 @@ use std::{fmt, io, net::SocketAddr};
 
 use tokio::net::TcpListener;
 
-use super::server::StartError;
+use super::start_error::StartError;
 use crate::config::Config;
 
 /// The three sockets of a node, bound before anything else, so that a port in use is found out

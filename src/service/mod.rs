@@ -13,14 +13,13 @@
 //! | `metrics` | Prometheus | no |
 //! | `front` | gRPC calls, on their way to their service | no |
 //! | `server` | puts one node's faces, peers and host together | no |
-//! | `entry`, `presence` | which member this node is; what it does to be known as that | no |
+//! | `entry`, `presence` | which member this node is; what it does to be known as that | yes |
 //!
 //! Three things are alike on every face. A request has a *deadline*, its own or the configured one,
 //! whichever is sooner. A write may carry an *identity* ([`request_id`]), under which it is done once
 //! however often it is sent. And an error says what became of the request: certainly not done, or
 //! *unknown*, which is never called failed.
 
-#[cfg(not(feature = "simulated"))]
 mod entry;
 #[cfg(not(feature = "simulated"))]
 mod front;
@@ -33,14 +32,17 @@ pub mod http;
 mod listen;
 #[cfg(not(feature = "simulated"))]
 pub mod metrics;
-#[cfg(not(feature = "simulated"))]
 mod presence;
 mod request;
 #[cfg(not(feature = "simulated"))]
 mod server;
+mod start_error;
 
+pub use entry::{Entry, entry};
 #[cfg(not(feature = "simulated"))]
 pub use listen::{Addresses, Listeners};
+pub use presence::{Presence, me, recall_members, settings};
 pub use request::request_id;
 #[cfg(not(feature = "simulated"))]
-pub use server::{Server, StartError};
+pub use server::Server;
+pub use start_error::StartError;

@@ -1,16 +1,21 @@
 //! What a node that runs does about its membership: keeps its peers' addresses as the replicated list
-//! says, says its own, and ends when it hears that it was removed or has lost its disk.
+//! says, says its own, and ends when it hears that it was removed or has lost its disk. And what it
+//! starts with, once it is known which member it is.
 
 use std::time::Duration;
 
 use super::entry::{Entry, ask_members};
 use crate::{
     config::{self, Config},
-    env::{Clock, task::select},
+    env::{
+        Clock,
+        task::{Tasks, select},
+    },
     gateway::{Gateway, SHARD},
     machine::{Member, Members},
-    node::{Announced, Host, Order, Roster},
-    rpc::peers::Directory,
+    node::{Announced, Host, Order, Roster, Settings},
+    rng::Rng,
+    rpc::{Directory, Me},
     types::NodeId,
 };
 
@@ -20,9 +25,103 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What a node starts its host with.
+pub fn settings(config: &Config, entry: &Entry) -> Settings {
+    Settings {
+        cluster: config.cluster_id(),
+        node: entry.node,
+        name: config.member().name,
+        mark: entry.mark,
+        founders: entry.founders.clone(),
+        limits: config.limits.clone(),
+    }
+}
+
+/// What a node starts its directory of peers with.
+pub fn me(config: &Config, entry: &Entry) -> Me {
+    Me {
+        cluster: config.cluster_id(),
+        node: entry.node,
+        mark: entry.mark,
+        agreement: match entry.founders.is_empty() {
+            true => 0,
+            false => config.agreement(),
+        },
+        members: entry.members.clone(),
+        expected: Members::default(),
+    }
+}
+
+/// A node that takes part in its cluster, and what it does that with.
+pub struct Presence {
+    /// The node.
+    pub host: Host,
+    /// Where it gives its orders.
+    pub gateway: Gateway,
+    /// Its peers.
+    pub directory: Directory,
+    /// What it was configured with.
+    pub config: Config,
+    /// Which member it is.
+    pub entry: Entry,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its randomness.
+    pub rng: Rng,
+}
+
+impl Presence {
+    /// Starts what has to be done for as long as the node runs.
+    pub fn begin(self, tasks: &mut Tasks) {
+        let (host, directory) = (self.host.clone(), self.directory.clone());
+        tasks.spawn(follow_members(host.clone(), directory.clone()));
+        tasks.spawn(hear_of_dismissal(host, directory));
+        tasks.spawn(self.introduce());
+    }
+
+    /// Sees to it that the list of members says of this node what its configuration does; until the
+    /// list is there, asks others for theirs: a node that joins refuses whom it does not know.
+    async fn introduce(self) {
+        let Presence {
+            gateway,
+            config,
+            clock,
+            entry: Entry { node, mark, .. },
+            ..
+        } = &self;
+        let own = config.member();
+        loop {
+            let members = gateway.members();
+            match members.get(*node) {
+                Some(listed) if is_said(listed, &own, *mark) => return,
+                Some(_) => {
+                    // Tried again whatever the error: it says no more than what is to be.
+                    if let Err(error) = gateway.order(&words(*node, &own, *mark), PATIENCE).await {
+                        tracing::debug!("not introduced yet: {error}");
+                    }
+                }
+                None => self.learn_from_others(&members).await,
+            }
+            clock.sleep(PAUSE).await;
+        }
+    }
+
+    async fn learn_from_others(&self, members: &Members) {
+        let config = &self.config;
+        let founders = config.members.iter().map(|member| &member.grpc);
+        let others: Vec<String> = config.join.iter().chain(founders).cloned().collect();
+        if members.is_empty()
+            && !others.is_empty()
+            && let Some(members) = ask_members(&others, &self.clock, &self.rng).await
+        {
+            self.directory.learn(&members);
+        }
+    }
+}
+
 /// Keeps the directory of peers like the list of members that the state machine has, and tells it of
 /// a later one that is in the log already.
-pub(super) async fn follow_members(host: Host, directory: Directory) {
+async fn follow_members(host: Host, directory: Directory) {
     let (Ok(mut roster), Ok(mut announced)) = (host.roster(SHARD), host.announced(SHARD)) else {
         return;
     };
@@ -46,7 +145,7 @@ pub(super) async fn follow_members(host: Host, directory: Directory) {
 }
 
 /// Tells the directory what the node's own log says, before any peer is listened to.
-pub(super) fn recall_members(host: &Host, directory: &Directory) {
+pub fn recall_members(host: &Host, directory: &Directory) {
     if let (Ok(roster), Ok(announced)) = (host.roster(SHARD), host.announced(SHARD)) {
         tell(&roster.borrow(), &announced.borrow(), directory);
     }
@@ -64,46 +163,9 @@ fn tell(roster: &Roster, announced: &Announced, directory: &Directory) {
 }
 
 /// Ends the node's service if its peers say that it is no member any more, or not the one it was.
-pub(super) async fn hear_of_dismissal(host: Host, directory: Directory) {
+async fn hear_of_dismissal(host: Host, directory: Directory) {
     let said = directory.told_to_leave().await;
     host.told_to_leave(&said);
-}
-
-/// Sees to it that the list of members says of this node what its configuration does; until the
-/// list is there, asks others for theirs: a node that joins refuses whom it does not know.
-pub(super) async fn introduce(
-    gateway: Gateway,
-    directory: Directory,
-    config: Config,
-    Entry { node, mark, .. }: Entry,
-    clock: Clock,
-) {
-    let own = config.member();
-    loop {
-        let members = gateway.members();
-        match members.get(node) {
-            Some(listed) if is_said(listed, &own, mark) => return,
-            Some(_) => {
-                // Tried again whatever the error: it says no more than what is to be.
-                if let Err(error) = gateway.order(&words(node, &own, mark), PATIENCE).await {
-                    tracing::debug!("not introduced yet: {error}");
-                }
-            }
-            None => learn_from_others(&members, &directory, &config).await,
-        }
-        clock.sleep(PAUSE).await;
-    }
-}
-
-async fn learn_from_others(members: &Members, directory: &Directory, config: &Config) {
-    let founders = config.members.iter().map(|member| &member.grpc);
-    let others: Vec<String> = config.join.iter().chain(founders).cloned().collect();
-    if members.is_empty()
-        && !others.is_empty()
-        && let Some(members) = ask_members(&others).await
-    {
-        directory.learn(&members);
-    }
 }
 
 fn is_said(listed: &Member, own: &config::Member, mark: u64) -> bool {

@@ -7,7 +7,6 @@ use std::{
 };
 
 use axum::{http::Uri, response::Response, serve::ListenerExt};
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tonic::{
     Status,
@@ -19,26 +18,27 @@ use tonic::{
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::{
-    entry::{Entry, entry},
+    entry::entry,
     front::Front,
     grpc::{ClusterService, Face, KvService, MaintenanceService},
     health,
     http::App,
     listen::{Addresses, Listeners},
     metrics::Metrics,
-    presence::{follow_members, hear_of_dismissal, introduce, recall_members},
+    presence::{Presence, me, recall_members, settings},
+    start_error::StartError,
 };
 use crate::{
-    config::{Config, ConfigError},
+    config::Config,
     env::{
-        Clock, Disk, DiskError, OsDisk, machine_rng,
+        Clock, Disk, OsDisk, machine_rng,
         task::{JoinHandle, Tasks, spawn, timeout, watch},
     },
     gateway::Gateway,
-    machine::Members,
-    node::{self, Failure, Host, Settings, World},
+    node::{Failure, Host, World},
     rpc::{
-        peers::{Directory, Incoming, KEEP_ALIVE, Me, Outgoing},
+        Directory,
+        peers::{Incoming, KEEP_ALIVE, Outgoing},
         proto::etcdserverpb::{
             cluster_server::ClusterServer, kv_server::KvServer,
             maintenance_server::MaintenanceServer,
@@ -90,54 +90,6 @@ struct Doors {
     serving: Vec<JoinHandle<()>>,
 }
 
-/// Why a node does not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address} for {face}: {reason}; remedy: {remedy}")]
-    Listen {
-        /// The face.
-        face: &'static str,
-        /// The address as configured.
-        address: String,
-        /// What the operating system says.
-        reason: std::io::Error,
-        /// What to do.
-        remedy: String,
-    },
-    /// The data directory cannot be used.
-    #[error("data_dir cannot be used: {0}")]
-    Disk(#[from] DiskError),
-    /// There is a cluster already, and it does not know this node.
-    #[error(
-        "the cluster runs and has no member {0:?}: it was removed, or never was one; remedy: start \
-         it with --join to add it"
-    )]
-    Unknown(String),
-    /// The node did not become a member.
-    #[error(
-        "cannot join the cluster at {addresses}: {reason}; remedy: check --join, `cluster`, and that \
-         a majority of its members run"
-    )]
-    Join {
-        /// Who was asked.
-        addresses: String,
-        /// What they said last.
-        reason: String,
-    },
-    /// What is in the data directory is not this node's, or cannot be read.
-    #[error("data_dir {dir} cannot be used: {error}")]
-    Node {
-        /// The directory.
-        dir: String,
-        /// What is wrong.
-        error: node::StartError,
-    },
-}
-
 impl Server {
     /// Listens, recovers what is on disk, and serves.
     pub async fn start(config: Config) -> Result<Server, StartError> {
@@ -152,7 +104,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new(clock.clone()));
         let disk = metrics.watch(Arc::new(OsDisk::open(&config.data_dir)?));
         let weak = Arc::downgrade(&disk);
-        let entry = entry(&config, disk.as_ref(), &clock).await?;
+        let entry = entry(&config, disk.as_ref(), &clock, &machine_rng()).await?;
         let directory = Directory::new(me(&config, &entry));
         let world = World {
             disk,
@@ -184,15 +136,16 @@ impl Server {
         .prepare();
         let app = App::new(gateway.clone(), metrics.clone(), &config.limits);
         let mut tasks = Tasks::default();
-        tasks.spawn(follow_members(host.clone(), directory.clone()));
-        tasks.spawn(hear_of_dismissal(host.clone(), directory.clone()));
-        tasks.spawn(introduce(
-            gateway.clone(),
+        let presence = Presence {
+            host: host.clone(),
+            gateway: gateway.clone(),
             directory,
-            config.clone(),
-            entry.clone(),
-            clock.clone(),
-        ));
+            config: config.clone(),
+            entry: entry.clone(),
+            clock: clock.clone(),
+            rng: machine_rng(),
+        };
+        presence.begin(&mut tasks);
         let health = health::service(&mut tasks, gateway.clone(), clock, stopping.clone());
         let clients = client_services(&config, entry.node, &gateway, metrics, health);
         let peers = Doors {
@@ -290,31 +243,6 @@ impl Doors {
 async fn released(disk: Weak<dyn Disk>, clock: &Clock) {
     while disk.strong_count() > 0 {
         clock.sleep(Duration::from_millis(1)).await;
-    }
-}
-
-fn settings(config: &Config, entry: &Entry) -> Settings {
-    Settings {
-        cluster: config.cluster_id(),
-        node: entry.node,
-        name: config.member().name,
-        mark: entry.mark,
-        founders: entry.founders.clone(),
-        limits: config.limits.clone(),
-    }
-}
-
-fn me(config: &Config, entry: &Entry) -> Me {
-    Me {
-        cluster: config.cluster_id(),
-        node: entry.node,
-        mark: entry.mark,
-        agreement: match entry.founders.is_empty() {
-            true => 0,
-            false => config.agreement(),
-        },
-        members: entry.members.clone(),
-        expected: Members::default(),
     }
 }
 

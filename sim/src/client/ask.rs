@@ -1,6 +1,6 @@
 //! Calls over gRPC, in etcd's protocol.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use sisyphus::{
     machine::{Op, OpResult, Query, Reply, Txn},
@@ -8,7 +8,7 @@ use sisyphus::{
         etcd::{BEHIND_ENTRIES, CLIENT_ID, LEADER_HEARD_MS, MIN_REVISION, SEQUENCE, is_not_done},
         proto::etcdserverpb::kv_client::KvClient,
     },
-    types::{NodeId, RequestId},
+    types::RequestId,
 };
 use tonic::{
     Code, Request, Status,
@@ -20,7 +20,6 @@ use super::wire;
 use crate::{
     oracle::asked::{Age, Answer, Asked, Freshness},
     plan::Plan,
-    world::address,
 };
 
 /// Sends questions and understands answers.
@@ -47,14 +46,14 @@ impl Asker {
         }
     }
 
-    /// Asks `node`, as `request` if the caller has an identity.
+    /// Asks the server at `address`, as `request` if the caller has an identity.
     pub async fn ask(
         self,
-        node: NodeId,
+        address: SocketAddr,
         asked: &Asked,
         request: Option<RequestId>,
     ) -> Result<Answer, Trouble> {
-        let uri = format!("http://{}", address(node));
+        let uri = format!("http://{address}");
         let endpoint = Endpoint::from_shared(uri).expect("an address is a URI");
         let mut client = KvClient::new(endpoint.connect_lazy());
         match asked {

@@ -194,7 +194,10 @@ impl Client {
         is_lost: bool,
     ) -> Result<Answer, Trouble> {
         let stood = self.world.stood(node);
-        let answer = self.asker.ask(node, asked, request).await?;
+        let answer = self
+            .asker
+            .ask(self.world.address(node), asked, request)
+            .await?;
         if is_lost {
             return Err(Trouble::Unknown("the answer was lost".to_owned()));
         }

@@ -162,6 +162,14 @@ impl Drive {
         platter.damage(how, prefix, &mut rng)
     }
 
+    /// Nothing is left on it, and nothing counts as damaged. The process has ended.
+    pub fn wipe(&self) {
+        let mut platter = self.inner.platter.lock();
+        platter.tree.wipe("");
+        platter.forget_unnamed();
+        platter.damaged.clear();
+    }
+
     /// The files that were ever damaged.
     pub fn damaged(&self) -> BTreeSet<String> {
         self.inner.platter.lock().damaged()

@@ -230,3 +230,36 @@ fn images_differ_and_leave_the_drive_alone() {
         );
     });
 }
+
+#[test]
+fn what_is_wiped_is_gone_for_sure_and_nothing_else_is() {
+    run(async {
+        for dir in ["log", ""] {
+            let drive = drive(1);
+            let disk = drive.boot();
+            synced_file(&disk, b"who I am").await;
+            disk.create_dir("log").await.unwrap();
+            disk.create_dir("logbook").await.unwrap();
+            disk.sync_dir("").await.unwrap();
+            drive.stop();
+            match dir {
+                "" => drive.wipe(),
+                dir => assert_eq!(drive.damage(Damage::Gone, dir, 1), ["log"]),
+            }
+            drive.lose_power();
+            let left = drive.boot().list("").await.unwrap();
+            let expected: &[&str] = if dir.is_empty() {
+                &[]
+            } else {
+                &["f", "logbook/"]
+            };
+            assert_eq!(left, expected);
+            assert_eq!(drive.damaged().contains("`log`"), dir == "log");
+        }
+        let empty = drive(2);
+        assert!(
+            empty.damage(Damage::Gone, "log", 1).is_empty(),
+            "it never was there"
+        );
+    });
+}

@@ -20,16 +20,30 @@ impl Platter {
     /// Damages a file whose path begins with `prefix`. Answers the paths of what is damaged; none if
     /// there is nothing to be damaged that way.
     pub fn damage(&mut self, how: Damage, prefix: &str, rng: &mut Rng) -> Vec<String> {
+        if how == Damage::Gone {
+            return self.lose_directory(prefix);
+        }
         let places = match how {
             Damage::Flip | Damage::Garbage => self.decay(how, prefix, rng),
             Damage::Lost => self.lose_write(prefix, rng).map(|(place, _)| vec![place]),
             Damage::Misdirected => self.misdirect(prefix, rng),
+            Damage::Gone => unreachable!("a directory has no sectors"),
         };
         let places = places.unwrap_or_default();
         for (path, number, _) in &places {
             self.damaged.insert((path.clone(), *number));
         }
         places.into_iter().map(|(path, ..)| path).collect()
+    }
+
+    /// A directory is gone. Messages call it by its name.
+    fn lose_directory(&mut self, dir: &str) -> Vec<String> {
+        if !self.tree.wipe(dir) {
+            return Vec::new();
+        }
+        let no_file = 0;
+        self.damaged.insert((format!("`{dir}`"), no_file));
+        vec![dir.to_owned()]
     }
 
     /// The paths of files that were damaged, those among them that they got later.

@@ -129,6 +129,20 @@ impl Tree {
         Ok(())
     }
 
+    /// `dir` is gone for sure with all that is in it, or all names if it is the root. True if it was there.
+    pub fn wipe(&mut self, dir: &str) -> bool {
+        let inside = format!("{dir}/");
+        let goes = |path: &str| dir.is_empty() || path == dir || path.starts_with(&inside);
+        let was_there = self.live.keys().any(|path| goes(path));
+        for names in [&mut self.live, &mut self.durable] {
+            names.retain(|path, _| !goes(path));
+        }
+        for change in &mut self.journal {
+            change.sets.retain(|(path, _)| !goes(path));
+        }
+        was_there
+    }
+
     fn check_dir(&self, path: &str) -> Outcome<()> {
         match self.get(path)? {
             Entry::Dir => Ok(()),

@@ -19,6 +19,8 @@ pub(super) struct Evidence {
     committed: BTreeMap<(ShardId, Term), Index>,
     /// The last entry that anybody called committed.
     reached: BTreeMap<ShardId, Index>,
+    /// Logs of nodes whose drives were emptied. What they acknowledged before may be counted later.
+    lost: BTreeMap<(ShardId, NodeId), DurableLog>,
     /// The last entry that anybody was told of, as done or by a read.
     told: BTreeMap<ShardId, Index>,
 }
@@ -71,6 +73,14 @@ impl Evidence {
             Event::Acknowledged { at } => self.tell(shard, at.index),
             Event::Committed { index } => self.commit(node, shard, index),
             Event::Applied { .. } | Event::ChunkSent { .. } => {}
+        }
+    }
+
+    /// The drive of `node` was emptied.
+    pub fn forget(&mut self, node: NodeId) {
+        for ((shard, _), replica) in self.replicas.extract_if(.., |(_, one), _| *one == node) {
+            // The one that it lost first is the one that others have heard of.
+            self.lost.entry((shard, node)).or_insert(replica.log);
         }
     }
 
@@ -142,11 +152,13 @@ impl Evidence {
         compacted.len() + most >= count
     }
 
-    /// Who has the entry `at` on disk, or a snapshot beyond it.
+    /// Who has or had the entry `at` on disk, or a snapshot beyond it.
     pub fn holders(&self, shard: ShardId, at: LogPosition) -> BTreeSet<NodeId> {
         let replicas = self.replicas(shard);
         let holders = replicas.filter(|(_, replica)| replica.log.holds(at));
-        holders.map(|(node, _)| node).collect()
+        let lost = (self.lost.iter()).filter(|((of, _), log)| *of == shard && log.holds(at));
+        let holders = holders.map(|(node, _)| node);
+        holders.chain(lost.map(|((_, node), _)| *node)).collect()
     }
 }
 

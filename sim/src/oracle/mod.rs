@@ -170,6 +170,13 @@ impl Panel {
         self.mono.forgive(node);
     }
 
+    /// The drive of `node` was emptied: nothing that it says from now on is a promise, and nobody may listen
+    /// to it under its old number. What it had acknowledged still counts where it was counted.
+    pub fn forget(&mut self, node: NodeId) {
+        self.mono.forget(node);
+        self.known.forget(node);
+    }
+
     /// What is durable of a log, as its events tell.
     pub fn promised(&self, shard: ShardId, node: NodeId) -> Promised {
         let replica = self.known.replica(node, shard);

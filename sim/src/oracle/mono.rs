@@ -23,6 +23,9 @@ pub struct Mono {
     replicas: BTreeMap<(ShardId, NodeId), Replica>,
     /// The nodes whose drives were damaged, whether they had begun to speak or not.
     damaged: BTreeSet<NodeId>,
+    /// The nodes whose drives were emptied. They are nobody: that none of the others takes them for who they
+    /// were is what ELS, LC and SMS see.
+    emptied: BTreeSet<NodeId>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +45,9 @@ struct Replica {
 
 impl Oracle for Mono {
     fn event(&mut self, node: NodeId, shard: ShardId, event: &Event<'_>) -> Result<(), Violation> {
+        if self.emptied.contains(&node) {
+            return Ok(());
+        }
         let replica = self.replicas.entry((shard, node)).or_default();
         // Also if it was damaged before it ever spoke, in the middle of its first start.
         replica.damaged = self.damaged.contains(&node);
@@ -74,6 +80,11 @@ impl Mono {
     /// and votes still binds it.
     pub fn forgive(&mut self, node: NodeId) {
         self.damaged.insert(node);
+    }
+
+    /// The drive of `node` was emptied: it is not the one any more that promised something.
+    pub fn forget(&mut self, node: NodeId) {
+        self.emptied.insert(node);
     }
 }
 

@@ -69,6 +69,10 @@ impl Draws {
             }
             Kind::Lost => self.damage(who, Damage::Lost),
             Kind::Misdirected => self.damage(who, Damage::Misdirected),
+            Kind::Wipe => What::Wipe {
+                who,
+                directory: (*self.rng.pick(&["", "", "log", "shard-0"])).to_owned(),
+            },
             Kind::Resign => What::Resign { who },
             Kind::Lead => What::Lead { who },
             Kind::Replace => What::Replace { who },

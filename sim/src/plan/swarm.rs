@@ -38,9 +38,10 @@ pub(super) enum Kind {
     Members,
     Reconfigure,
     Burst,
+    Wipe,
 }
 
-const KINDS: [Kind; 24] = [
+const KINDS: [Kind; 25] = [
     Kind::Crash,
     Kind::PowerLoss,
     Kind::Blackout,
@@ -65,6 +66,7 @@ const KINDS: [Kind; 24] = [
     Kind::Members,
     Kind::Reconfigure,
     Kind::Burst,
+    Kind::Wipe,
 ];
 
 /// The kinds that destroy.

@@ -96,6 +96,17 @@ pub enum What {
         #[serde(default)]
         prefix: String,
     },
+    /// A machine is down, and its disk is empty when it comes back, or a directory of it is gone. The product
+    /// has to notice: with an empty disk it is not the member any more that had promised things, and
+    /// without its log or its store it must not start. Nothing is emptied while the members are being changed, nor
+    /// beyond what the cluster can bear.
+    Wipe {
+        /// Which; the first one if there are several.
+        who: Who,
+        /// The directory that is gone; everything if it has no name.
+        #[serde(default)]
+        directory: String,
+    },
     /// Leaders are asked to hand over, as before a stop.
     Resign {
         /// Who is asked; others than leaders have nothing to do.
@@ -161,6 +172,8 @@ pub enum Damage {
     Lost,
     /// One of the last writes went to another sector, of the same or another file.
     Misdirected,
+    /// A directory is gone with all that was in it, as after a check of the file system.
+    Gone,
 }
 
 /// A way to cut a network.
@@ -217,6 +230,7 @@ impl What {
             | What::Failing { who, .. }
             | What::Stuck { who, .. }
             | What::Damage { who, .. }
+            | What::Wipe { who, .. }
             | What::Resign { who }
             | What::Replace { who }
             | What::Shrink { who }

@@ -21,11 +21,15 @@ use sisyphus::{
     types::{NodeId, ShardId},
 };
 
-use super::{World, server};
+use super::{
+    World,
+    homes::{Homes, Lodging},
+    server,
+};
 use crate::{oracle::Violation, trace::Source};
 
 /// How many new machines a run has.
-pub(super) const SPARES: u64 = 6;
+pub(super) const SPARES: u64 = 8;
 
 /// Fewer nodes than this have no majority without one of them.
 const NODES_MIN: usize = 3;
@@ -51,13 +55,17 @@ enum Change {
 #[derive(Default)]
 pub(super) struct Staff {
     /// The place of each node that is there or is to come: what clients call it.
-    places: BTreeMap<u64, NodeId>,
+    pub(super) places: BTreeMap<u64, NodeId>,
     /// The nodes that are on their way out.
-    leaving: BTreeSet<NodeId>,
+    pub(super) leaving: BTreeSet<NodeId>,
+    /// Who is on which machine.
+    pub(super) homes: Homes,
+    /// The machine whose disk was emptied, until it has a member on it again.
+    pub(super) returning: Option<NodeId>,
     /// How many machines were taken from the spares.
     taken: u64,
     /// Whether the members are being changed.
-    busy: bool,
+    pub(super) busy: bool,
 }
 
 impl Staff {
@@ -151,7 +159,8 @@ impl World {
         true
     }
 
-    /// A machine is lost, if the cluster can bear that: true if now it is, and has to be replaced.
+    /// A machine is lost, or what is on its disk, if the cluster can bear that: true if now it is, and its node has
+    /// to be replaced.
     pub(super) fn lose(&self, node: NodeId) -> bool {
         let mut impaired = self.impaired();
         impaired.insert(node);
@@ -163,7 +172,6 @@ impl World {
             return false;
         }
         self.staff.lock().leaving.insert(node);
-        self.hold_down(node);
         true
     }
 
@@ -194,7 +202,7 @@ impl World {
             staff.places.insert(place, new);
         }
         self.note(Source::World, "replaced", &[old.0, new.0], || json!({}));
-        self.welcome(new).await;
+        self.welcome(new, name).await;
         self.staff.lock().leaving.remove(&old);
     }
 
@@ -214,13 +222,16 @@ impl World {
         };
         self.staff.lock().places.insert(new.0, new);
         self.note(Source::World, "grown", &[new.0], || json!({}));
-        self.welcome(new).await;
+        self.welcome(new, name).await;
     }
 
     /// Starts a new member, and waits until it votes.
-    async fn welcome(self: &Arc<Self>, new: NodeId) {
-        server::start(self, new);
-        self.wait_for(|roster| is_done(roster, new)).await;
+    async fn welcome(self: &Arc<Self>, new: NodeId, name: String) {
+        let join = self.addresses_for(new);
+        server::start(self, new, Lodging { name, join });
+        // Where an answer was lost, it has joined a second time, in the place of itself.
+        self.wait_for(|roster| is_done(roster, self.occupant(new)))
+            .await;
         self.staff.lock().busy = false;
     }
 
@@ -315,7 +326,7 @@ fn named<'a>(roster: &'a Roster, name: &str) -> Option<&'a Member> {
 }
 
 /// Whether `new` votes, and no change is under way.
-fn is_done(roster: &Roster, new: NodeId) -> bool {
+pub(super) fn is_done(roster: &Roster, new: NodeId) -> bool {
     let membership = &roster.membership;
     membership.voters.contains(&new) && !membership.is_joint()
 }

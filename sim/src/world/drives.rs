@@ -100,7 +100,8 @@ impl World {
     /// as somebody would see to who runs it.
     pub(super) fn excuses(&self, node: NodeId, reason: &str) -> bool {
         // Who was removed is to stop.
-        if !self.is_present(node) || self.leaving().contains(&node) {
+        let is_leaving = self.leaving().contains(&node) && !self.is_returning(node);
+        if !self.is_present(node) || is_leaving {
             return true;
         }
         if self.names_damage(node, reason) {

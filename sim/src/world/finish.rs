@@ -139,7 +139,9 @@ impl World {
             .recorder
             .invoke(LAST_CLIENT, self.now_us(), call.clone());
         let (asked, floor, stood) = (asked(call), self.floor(), self.stood(node));
-        let result = Asker::new(&self.plan).ask(node, &asked, None).await;
+        let result = Asker::new(&self.plan)
+            .ask(self.address(node), &asked, None)
+            .await;
         let now = self.now_us();
         match result {
             Ok(answer) => {

@@ -32,10 +32,11 @@ pub(super) struct Image {
 
 impl World {
     /// What else the drive of `node` might hold, were its power to fail now. Nothing of a drive that is
-    /// damaged: what it owes is not for sure.
+    /// damaged or was emptied: what it owes is not for sure.
     pub(super) fn develop(&self, node: NodeId) {
         let drive = &self.drives[&node];
-        if self.plan.images == 0 || self.plan.beyond || !drive.damaged().is_empty() {
+        let is_owed = drive.damaged().is_empty() && !self.leaving().contains(&node);
+        if self.plan.images == 0 || self.plan.beyond || !is_owed {
             return;
         }
         let promised = self.hub.lock().panel.promised(ShardId(0), node);

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use madsim::task::NodeId as Machine;
 use serde_json::json;
-use sisyphus::{config::Limits, env::Clock, node::Host, types::NodeId};
+use sisyphus::{config::Limits, env::Clock, node::Host, rpc::Directory, types::NodeId};
 
-use super::{World, server};
+use super::{World, homes::Lodging, server};
 use crate::trace::Source;
 
 /// One node, up or down.
-#[derive(Default)]
 pub(super) struct Life {
     /// Madsim's name for it.
     pub machine: Option<Machine>,
+    /// The machine that it is on, by the number of the first node there.
+    pub home: NodeId,
+    /// What it is told when it starts.
+    pub lodging: Lodging,
     /// Counts its processes; odd ones live.
     incarnation: u64,
     /// How many faults keep it down.
@@ -30,9 +33,30 @@ pub(super) struct Life {
     pub bend: (i64, i64),
     pub clock: Option<Clock>,
     pub host: Option<Host>,
+    /// Whom its last process calls and listens to.
+    pub directory: Option<Directory>,
 }
 
 impl Life {
+    /// A node on the machine `home` that has not started.
+    fn new(home: NodeId, lodging: Lodging) -> Self {
+        Life {
+            machine: None,
+            home,
+            lodging,
+            incarnation: 0,
+            held_down: 0,
+            troubled: false,
+            broken: false,
+            condemned: false,
+            limits: None,
+            bend: (0, 0),
+            clock: None,
+            host: None,
+            directory: None,
+        }
+    }
+
     /// Whether what its drive holds may be less than what it was told.
     pub fn is_troubled(&self) -> bool {
         self.troubled
@@ -41,6 +65,22 @@ impl Life {
     fn is_up(&self) -> bool {
         self.incarnation % 2 == 1
     }
+
+    /// Another node goes on here, in the same process: answers its life. This one never starts again.
+    pub fn hand_over(&mut self) -> Life {
+        self.incarnation += 1;
+        self.held_down += 1;
+        self.broken = false;
+        Life {
+            machine: self.machine,
+            incarnation: self.incarnation + 1,
+            troubled: self.troubled,
+            limits: self.limits.clone(),
+            bend: self.bend,
+            clock: self.clock.take(),
+            ..Life::new(self.home, self.lodging.clone())
+        }
+    }
 }
 
 impl World {
@@ -48,15 +88,13 @@ impl World {
     pub(super) fn start_servers(self: &Arc<Self>) {
         self.plan
             .node_ids()
-            .for_each(|node| server::start(self, node));
+            .for_each(|node| server::start(self, node, Lodging::founder(node)));
     }
 
     /// Takes note of a node that is being created.
-    pub(super) fn begin_life(&self, node: NodeId) {
-        let life = Life {
-            incarnation: 1,
-            ..Life::default()
-        };
+    pub(super) fn begin_life(&self, node: NodeId, lodging: Lodging) {
+        let mut life = Life::new(node, lodging);
+        life.incarnation = 1;
         self.lives.lock().insert(node, life);
     }
 

@@ -18,9 +18,11 @@
 //! * [`record`]: what a run leaves behind, and what the shrinker needs to know about it.
 //! * [`lives`] starts and ends processes. A crash is always a kill, then a start, in one helper,
 //!   because madsim does not clean up after a restart by itself.
-//! * [`server`] is the node's process: the product's own host, gateway and gRPC services.
+//! * [`server`] is the node's process: the product's own way of finding out which member it is, host, gateway
+//!   and gRPC services; [`gate`] is whom it calls and whom it listens to.
 //! * [`drives`]: which drives fail, what may be destroyed, and which excuses count.
-//! * [`admin`] replaces machines that are lost for good, adds and removes members, and has others lead.
+//! * [`admin`] replaces machines that are lost for good, adds and removes members, and has others lead;
+//!   [`homes`] empties disks of machines that stay, and sees their nodes in again.
 //! * [`rolling`]: restarts with other limits, and crowds of clients.
 //! * [`images`]: recovery of other disk images than the one that the run goes on with.
 //! * [`hear`]: what clients ask the world and tell it.
@@ -36,7 +38,9 @@ mod audit;
 mod conditions;
 mod drives;
 mod finish;
+mod gate;
 mod hear;
+mod homes;
 mod hub;
 mod images;
 mod lives;
@@ -51,7 +55,6 @@ mod watch;
 
 pub(crate) use record::End;
 pub use record::{Begun, Notes, Outcome, Record, Strike, Tally};
-pub(crate) use server::address;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -1,48 +1,63 @@
-//! A server's process: the product, as `sisyphus serve` puts it together, on simulated doors.
+//! A server's process: the product, as `sisyphus serve` puts it together, on simulated doors. It finds out
+//! by itself which member it is.
 
-use std::{future::pending, net::SocketAddr, sync::Arc};
+use std::{future::pending, sync::Arc};
 
 use sisyphus::{
-    env::{Clock, Inbound},
+    env::{Clock, task::Tasks},
     gateway::Gateway,
-    machine::Members,
-    node::{Host, Settings, World as Doors},
-    rpc::proto::etcdserverpb::kv_server::KvServer,
-    service::grpc::{Face, KvService},
+    node::{Host, World as Doors},
+    rng::Rng,
+    rpc::{
+        Directory,
+        proto::etcdserverpb::{cluster_server::ClusterServer, kv_server::KvServer},
+    },
+    service::{
+        Entry, Presence, StartError, entry,
+        grpc::{ClusterService, Face, KvService},
+        me, recall_members, settings,
+    },
     types::NodeId,
 };
 
-use super::{World, watch::Watch};
+use super::{
+    World,
+    gate::{Entrance, Exit},
+    homes::{Lodging, address_of},
+    watch::Watch,
+};
 use crate::{
     draw::{Stream, draw},
     oracle::Violation,
 };
 
-/// The id of every simulated cluster.
-const CLUSTER: u64 = 7;
-
 /// A process's own randomness.
 const NODE: Stream = Stream::new("node");
 
-/// Where clients find `node`.
-pub(crate) fn address(node: NodeId) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, node.0 as u8], 9_000))
-}
-
-/// Creates `node`; its process starts.
-pub(super) fn start(world: &Arc<World>, node: NodeId) {
-    world.begin_life(node);
+/// Creates a machine, with `node` on it; its process starts.
+pub(super) fn start(world: &Arc<World>, node: NodeId, lodging: Lodging) {
+    world.begin_life(node, lodging);
     let theirs = world.clone();
     let builder = world.handle.create_node().name(node.to_string());
     let machine = builder
-        .ip(address(node).ip())
+        .ip(address_of(node).ip())
         .init(move || run(theirs.clone(), node))
         .build();
     world.life(node, |life| life.machine = Some(machine.id()));
 }
 
-/// Runs the process of `node` until it is killed. What it cannot do is an accusation.
-pub(super) async fn run(world: Arc<World>, node: NodeId) {
+/// A process as it starts.
+struct Process {
+    world: Arc<World>,
+    node: NodeId,
+    incarnation: u64,
+    clock: Clock,
+    rng: Rng,
+}
+
+/// Runs the process on the machine `home` until it is killed. What it cannot do is an accusation.
+async fn run(world: Arc<World>, home: NodeId) {
+    let node = world.occupant(home);
     let incarnation = world.incarnation(node);
     let clock = Clock::system();
     let (offset_ms, drift_ppm) = world.life(node, |life| {
@@ -50,65 +65,109 @@ pub(super) async fn run(world: Arc<World>, node: NodeId) {
         life.bend
     });
     clock.bend(offset_ms, drift_ppm);
-    let doors = Doors {
-        disk: world.drives[&node].boot(),
-        transport: world.net.boot(node),
-        clock: clock.clone(),
-        rng: draw(world.seed.get(), NODE.of(node), incarnation),
-        observer: Some(Arc::new(Watch::new(&world, incarnation))),
-    };
-    let settings = Settings {
-        cluster: CLUSTER,
+    let rng = draw(world.seed.get(), NODE.of(node), incarnation);
+    let process = Process {
+        world,
         node,
-        name: node.to_string(),
-        // Told apart by the streams between servers, which do not exist here.
-        mark: 0,
-        founders: world.founders(node),
-        limits: world.limits(node),
+        incarnation,
+        clock,
+        rng,
     };
-    match Host::start(settings, doors).await {
-        Ok(host) => serve(&world, node, incarnation, host, clock).await,
-        Err(error) if !world.excuses(node, &error.to_string()) => {
-            let what = format!("{node} refuses to start: {error}");
-            world.accuse(Violation::new("PAN", what));
-        }
-        Err(_) => {}
-    }
+    process.run().await;
     pending().await
 }
 
-impl World {
-    /// Whom the log of `node` begins with: nobody on a node that came later.
-    fn founders(&self, node: NodeId) -> Members {
-        match node.0 <= self.plan.nodes {
-            true => Members::nameless(self.plan.node_ids()),
-            false => Members::default(),
+impl Process {
+    async fn run(mut self) {
+        let config = self.world.config(self.node);
+        let disk = self.world.drives[&self.node].boot();
+        let entry = entry(&config, disk.as_ref(), &self.clock, &self.rng.fork("entry")).await;
+        if !self.world.is_alive(self.node, self.incarnation) {
+            return;
+        }
+        match entry {
+            Ok(entry) => {
+                self.become_member(entry.node);
+                self.serve(config, entry).await;
+            }
+            Err(StartError::Unknown(_) | StartError::Join { .. }) => {
+                self.world.start_later(self.node);
+            }
+            Err(error) => self.give_up(&format!("refuses to start: {error}")),
         }
     }
-}
 
-async fn serve(world: &Arc<World>, node: NodeId, incarnation: u64, host: Host, clock: Clock) {
-    // A fault may have struck in the last step of the start.
-    if !world.is_alive(node, incarnation) {
-        return;
+    /// The process is this member's, whoever it was taken for.
+    fn become_member(&mut self, node: NodeId) {
+        if node != self.node && self.world.move_in(self.node, node) {
+            self.node = node;
+            self.incarnation = self.world.incarnation(node);
+        }
     }
-    let inbound: Arc<dyn Inbound> = Arc::new(host.clone());
-    world.life(node, |life| life.host = Some(host.clone()));
-    world.net.attach(node, inbound);
-    let limits = &world.limits(node);
-    let failure = host.failure();
-    let gateway = Gateway::new(host, clock, limits.clone());
-    let face = Face::new(gateway, CLUSTER, node, limits);
-    let kv = KvServer::new(KvService::new(face));
-    let serving = tonic::transport::Server::builder()
-        .add_service(kv)
-        .serve(address(node));
-    let trouble = tokio::select! {
-        biased;
-        reason = failure.wait() => format!("{node} has stopped serving: {reason}"),
-        Err(error) = serving => format!("{node} cannot serve: {error}"),
-    };
-    if !world.excuses(node, &trouble) {
-        world.accuse(Violation::new("PAN", trouble));
+
+    async fn serve(self, config: sisyphus::config::Config, entry: Entry) {
+        let (world, node) = (&self.world, self.node);
+        let directory = Directory::new(me(&config, &entry));
+        world.life(node, |life| life.directory = Some(directory.clone()));
+        let doors = Doors {
+            disk: world.drives[&node].boot(),
+            transport: Arc::new(Exit {
+                directory: directory.clone(),
+                port: world.net.boot(node),
+            }),
+            clock: self.clock.clone(),
+            rng: self.rng.fork("host"),
+            observer: Some(Arc::new(Watch::new(world, self.incarnation))),
+        };
+        let host = match Host::start(settings(&config, &entry), doors).await {
+            Ok(host) => host,
+            Err(error) => return self.give_up(&format!("refuses to start: {error}")),
+        };
+        // A fault may have struck in the last step of the start.
+        if !world.is_alive(node, self.incarnation) {
+            return;
+        }
+        recall_members(&host, &directory);
+        world.life(node, |life| life.host = Some(host.clone()));
+        let entrance = Entrance {
+            world: Arc::downgrade(world),
+            node,
+            directory: directory.clone(),
+            host: host.clone(),
+        };
+        world.net.attach(node, Arc::new(entrance));
+        let gateway = Gateway::new(host.clone(), self.clock.clone(), config.limits.clone());
+        let face = Face::new(gateway.clone(), config.cluster_id(), node, &config.limits);
+        let presence = Presence {
+            host: host.clone(),
+            gateway,
+            directory,
+            config,
+            entry,
+            clock: self.clock.clone(),
+            rng: self.rng.fork("presence"),
+        };
+        let mut tasks = Tasks::default();
+        presence.begin(&mut tasks);
+        let failure = host.failure();
+        drop(host);
+        let serving = tonic::transport::Server::builder()
+            .add_service(KvServer::new(KvService::new(face.clone())))
+            .add_service(ClusterServer::new(ClusterService::new(face)))
+            .serve(world.address(node));
+        let trouble = tokio::select! {
+            biased;
+            reason = failure.wait() => format!("has stopped serving: {reason}"),
+            Err(error) = serving => format!("cannot serve: {error}"),
+        };
+        self.give_up(&trouble);
+    }
+
+    /// The process cannot go on.
+    fn give_up(&self, trouble: &str) {
+        let (world, node) = (&self.world, self.node);
+        if !world.starts_anew(node, trouble) && !world.excuses(node, trouble) {
+            world.accuse(Violation::new("PAN", format!("{node} {trouble}")));
+        }
     }
 }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Directory, MESSAGE_BYTES_MAX, directory::Refused};
+use super::MESSAGE_BYTES_MAX;
 use crate::{
     env::{
         Inbound,
         task::{select, watch},
     },
-    rpc::proto::peer::{
-        Batch, DeliverEnd, Hello,
-        peer_server::{Peer, PeerServer},
+    rpc::{
+        Directory, Refused,
+        proto::peer::{
+            Batch, DeliverEnd, Hello,
+            peer_server::{Peer, PeerServer},
+        },
     },
     types::NodeId,
 };

@@ -24,7 +24,7 @@
 //! * nothing is delivered before the stream's hello was checked: cluster, sender and receiver must
 //!   fit, and among founders the list of them, or the stream is refused with an error that names
 //!   both sides;
-//! * there are streams to the members of the [`Directory`] and from them, and to and from nobody else:
+//! * there are streams to the members of the [`Directory`](super::Directory) and from them, and to and from nobody else:
 //!   it follows the replicated list of members, and so do they. Who is no member any more is told
 //!   so when it calls, because it may have missed its removal;
 //! * a peer's name is resolved again for every connection: pods come back under other addresses;
@@ -34,7 +34,6 @@
 //! takes to connect again: a leader that is heard and sends nothing else. That is as if its appends
 //! got lost, and ends as soon.
 
-mod directory;
 mod incoming;
 mod outgoing;
 mod queue;
@@ -43,7 +42,6 @@ mod tests;
 
 use std::time::Duration;
 
-pub use directory::{Directory, Me};
 pub use incoming::Incoming;
 pub use outgoing::Outgoing;
 

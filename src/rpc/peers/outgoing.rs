@@ -11,7 +11,7 @@ use tonic::{
 };
 
 use super::{
-    BACKOFF_MAX, BACKOFF_MIN, CONNECT_WITHIN, Directory, KEEP_ALIVE,
+    BACKOFF_MAX, BACKOFF_MIN, CONNECT_WITHIN, KEEP_ALIVE,
     queue::{Queue, queue},
     room,
 };
@@ -20,7 +20,7 @@ use crate::{
         Clock, Lane, Transport,
         task::{Tasks, timeout},
     },
-    rpc::proto::peer::peer_client::PeerClient,
+    rpc::{Directory, proto::peer::peer_client::PeerClient},
     types::NodeId,
 };
 

@@ -14,7 +14,7 @@ use crate::env::{
 };
 use crate::{
     machine::{Member, Members},
-    rpc::proto::peer::Hello,
+    rpc::{Directory, Me, proto::peer::Hello},
     types::NodeId,
 };
 

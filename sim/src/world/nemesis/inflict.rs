@@ -5,7 +5,10 @@ use std::sync::Arc;
 use sisyphus::types::NodeId;
 
 use super::{Struck, Task};
-use crate::{plan::What, world::World};
+use crate::{
+    plan::{Damage, What},
+    world::World,
+};
 
 impl World {
     /// Does `what` to `nodes`.
@@ -31,10 +34,18 @@ impl World {
             What::Disks { disk, .. } => each(&|node| self.drives[&node].set_model(*disk)),
             What::Failing { .. } => each(&|node| self.trouble(node, what)),
             What::Stuck { syncs_only, .. } => each(&|node| self.drives[&node].stick(*syncs_only)),
+            What::Wipe { directory, .. } => {
+                self.hold_down(nodes[0]);
+                match directory.as_str() {
+                    "" => self.empty(nodes[0]),
+                    directory => self.damage(place, nodes[0], Damage::Gone, directory),
+                }
+            }
             What::Damage { how, prefix, .. } => self.damage(place, nodes[0], *how, prefix),
             What::Resign { .. } => each(&|node| self.resign(node)),
             What::Replace { .. } => {
                 if self.lose(nodes[0]) {
+                    self.hold_down(nodes[0]);
                     self.nemesis.replace(nodes[0], self.now_us());
                 }
             }
@@ -81,6 +92,7 @@ impl World {
         let each = |act: &dyn Fn(NodeId)| struck.nodes.iter().for_each(|node| act(*node));
         match what {
             What::Crash { .. } | What::PowerLoss { .. } => each(&|node| self.let_up(node)),
+            What::Wipe { .. } => self.let_up(struck.nodes[0]),
             What::Pause { .. } => each(&|node| self.resume(node)),
             What::Partition { .. } => self.uncut(struck),
             What::Links { .. } => {

@@ -76,6 +76,12 @@ enum Task {
     Relieve(NodeId),
     /// A machine was lost, or cannot be used any more.
     Replace(NodeId),
+    /// A disk was emptied, and its node is to come back.
+    SeeIn(NodeId),
+    /// A disk is to be emptied once more.
+    Empty(NodeId),
+    /// A process ended, and nothing speaks against starting it again.
+    Start(NodeId),
     /// There are images to be recovered.
     Inspect,
     /// From now on chance falls otherwise, with this salt.
@@ -113,6 +119,21 @@ impl Nemesis {
     /// Has a machine replaced as soon as that can be done.
     pub fn replace(&self, node: NodeId, now_us: u64) {
         self.schedule(Task::Replace(node), now_us);
+    }
+
+    /// Has a node that comes back with an empty disk waited for.
+    pub fn see_in(&self, node: NodeId, now_us: u64) {
+        self.schedule(Task::SeeIn(node), now_us);
+    }
+
+    /// Has the disk of a node emptied once more, as soon as its last process is gone.
+    pub fn empty_again(&self, node: NodeId, now_us: u64) {
+        self.schedule(Task::Empty(node), now_us);
+    }
+
+    /// Has a process started again that ended by itself.
+    pub fn start_again(&self, node: NodeId, due_us: u64) {
+        self.schedule(Task::Start(node), due_us);
     }
 
     /// Has images recovered.
@@ -166,6 +187,14 @@ impl World {
                     }
                     Task::Replace(node) => {
                         madsim::task::spawn(self.clone().replace(node));
+                    }
+                    Task::SeeIn(node) => {
+                        madsim::task::spawn(self.clone().see_in(node));
+                    }
+                    Task::Empty(node) => self.empty_again(node),
+                    Task::Start(node) => {
+                        self.hold_down(node);
+                        self.let_up(node);
                     }
                     Task::Reseed(salt) => self.reseed(salt),
                 }

@@ -1,4 +1,8 @@
 //! Who the peers are, as both ends of every stream know it: it changes while they run.
+//!
+//! Whoever carries frames asks here: at the one end whom to call and what to say first ([`Directory::hello`]),
+//! at the other whether to listen ([`Directory::greet`]), again whenever what it knows has changed. In
+//! production that are the streams of `peers`; in the simulation it is its network.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -45,11 +49,11 @@ struct Shared {
 
 /// Why a caller is not listened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub struct Refused {
     /// In words, with both sides named.
-    pub(super) reason: String,
+    pub reason: String,
     /// Whether nothing will change that: the caller was removed, or has lost its disk.
-    pub(super) for_good: bool,
+    pub for_good: bool,
 }
 
 impl Directory {
@@ -92,22 +96,31 @@ impl Directory {
     }
 
     /// Takes note that a peer said so.
-    pub(super) fn tell_to_leave(&self, said: &str) {
+    pub fn tell_to_leave(&self, said: &str) {
         self.shared.dismissed.send_replace(Some(said.to_owned()));
     }
 
     /// What this node says when it calls `to`.
-    pub(super) fn hello(&self, to: NodeId) -> Hello {
+    pub fn hello(&self, to: NodeId) -> Hello {
         self.shared.me.borrow().hello(to)
     }
 
-    pub(super) fn watch(&self) -> watch::Receiver<Me> {
+    /// Whether this node calls `to`: it does if it knows where that is.
+    pub fn calls(&self, to: NodeId) -> bool {
+        let me = self.shared.me.borrow();
+        let known = [&me.expected, &me.members];
+        let place = known.into_iter().find_map(|members| members.get(to));
+        to != me.node && place.is_some_and(|member| !member.peer.is_empty())
+    }
+
+    /// What this node knows, to be watched.
+    pub fn watch(&self) -> watch::Receiver<Me> {
         self.shared.me.subscribe()
     }
 
     /// Who says hello, or why it is not listened to. A refusal is logged if it is not the last one
     /// of this caller again.
-    pub(super) fn greet(&self, hello: &Hello) -> Result<NodeId, Refused> {
+    pub fn greet(&self, hello: &Hello) -> Result<NodeId, Refused> {
         let result = self.shared.me.borrow().check(hello);
         let mut refused = self.shared.refused.lock();
         match &result {
@@ -138,7 +151,7 @@ impl Me {
 
     /// Where the others are reached; a member that has no address, or has given it up to the one
     /// that replaces it, is not.
-    pub(super) fn addresses(&self) -> BTreeMap<NodeId, String> {
+    pub fn addresses(&self) -> BTreeMap<NodeId, String> {
         // The later list last: its addresses count.
         let all = self.members.iter().chain(self.expected.iter());
         let others = all.filter(|member| member.id != self.node);
@@ -151,18 +164,23 @@ impl Me {
     /// Who says hello, or why it is not listened to.
     pub(super) fn check(&self, hello: &Hello) -> Result<NodeId, Refused> {
         let from = NodeId(hello.from);
-        let me = format!("node {} of cluster {:x}", self.node.0, self.cluster);
-        let you = format!("node {} of cluster {:x}", hello.from, hello.cluster);
+        // Put into words only for a refusal: a simulated network asks for every frame.
+        let me = || format!("node {} of cluster {:x}", self.node.0, self.cluster);
+        let you = || format!("node {} of cluster {:x}", hello.from, hello.cluster);
         let refusal = |reason, for_good| Err(Refused { reason, for_good });
         let refused = |reason| refusal(reason, false);
         if hello.cluster != self.cluster {
             return refused(format!(
-                "this is {me}, but {you} calls: correct `cluster` or the addresses"
+                "this is {}, but {} calls: correct `cluster` or the addresses",
+                me(),
+                you()
             ));
         }
         if hello.to != self.node.0 {
             return refused(format!(
-                "this is {me}, but {you} looks for node {}: correct the addresses in `members`",
+                "this is {}, but {} looks for node {}: correct the addresses in `members`",
+                me(),
+                you(),
                 hello.to
             ));
         }
@@ -171,7 +189,7 @@ impl Me {
             let remedy =
                 "to bring this machine back, empty its data directory and start it with --join";
             return refusal(
-                format!("{you} was removed from the cluster: {remedy}"),
+                format!("{} was removed from the cluster: {remedy}", you()),
                 true,
             );
         }
@@ -181,19 +199,26 @@ impl Me {
         if marks.any(|mark| mark != 0 && mark != hello.mark) {
             let remedy =
                 "empty its data directory and start it again, and it joins as a new member";
-            let reason = format!("{you} has lost its disk, and with it what it promised: {remedy}");
+            let reason = format!(
+                "{} has lost its disk, and with it what it promised: {remedy}",
+                you()
+            );
             return refusal(reason, true);
         }
         let known = [&self.members, &self.expected];
         if from == self.node || known.iter().all(|members| members.get(from).is_none()) {
             return refused(format!(
-                "{you} is not one of the peers of {me}: add it with `sicli cluster add`, or correct `members`"
+                "{} is not one of the peers of {}: add it with `sicli cluster add`, or correct `members`",
+                you(),
+                me()
             ));
         }
         let both = hello.agreement != 0 && self.agreement != 0;
         if both && hello.agreement != self.agreement {
             return refused(format!(
-                "{you} and {me} disagree on who founds the cluster: make `members` the same"
+                "{} and {} disagree on who founds the cluster: make `members` the same",
+                you(),
+                me()
             ));
         }
         Ok(from)
