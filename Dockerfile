@@ -14,12 +14,12 @@ COPY . .
 # RUSTFLAGS replaces the flags of .cargo/config.toml, which are there for the simulator alone. With an
 # explicit --target they do not reach procedural macros, which cannot be static.
 ENV RUSTFLAGS="-C target-feature=+crt-static" \
-    CARGO_PROFILE_RELEASE_DEBUG=none \
-    CARGO_PROFILE_RELEASE_STRIP=symbols
+    CARGO_PROFILE_DIST_DEBUG=none \
+    CARGO_PROFILE_DIST_STRIP=symbols
 RUN target="$(rustc --print host-tuple)" \
-    && cargo build --locked --release --package sisyphus --bins --target "$target" \
+    && cargo build --locked --profile dist --package sisyphus --bins --target "$target" \
     && mkdir -p /image/bin /image/data \
-    && cp "target/$target/release/sisyphus" "target/$target/release/sicli" /image/bin/
+    && cp "target/$target/dist/sisyphus" "target/$target/dist/sicli" /image/bin/
 
 FROM scratch
 COPY --from=build /image/bin /bin

@@ -4,8 +4,8 @@ me=$(basename "$0" .sh)
 fail() { echo "$me: $*" >&2; exit 1; }
 
 if [ -z "${BIN:-}" ]; then
-    cargo build --release --bin sisyphus --bin sicli
-    BIN=$PWD/target/release
+    cargo build --profile dist --bin sisyphus --bin sicli
+    BIN=$PWD/target/dist
 fi
 mkdir -p "$DIR"
 work=$(mktemp -d "$DIR/$me.XXXXXX")

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tonic::transport::{Channel, Endpoint};
 
 use super::error::root;
-use crate::env::task::timeout;
+use crate::env::task::{spawn, timeout, watch};
 
 /// A connection must stand within this time, or the next endpoint is tried.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -31,8 +31,22 @@ struct Place {
 #[derive(Debug, Default)]
 struct Slot {
     number: u64,
-    channel: Option<Channel>,
+    state: State,
 }
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Missing,
+    /// Somebody makes one; whoever else needs it waits for the same, lest a thousand clients that
+    /// begin together make a thousand.
+    Making(watch::Receiver<Attempt>),
+    Standing(Channel),
+}
+
+/// An attempt to connect: nothing as long as it lasts, then the connection and its number, or why
+/// there is none.
+type Attempt = Option<Result<(u64, Channel), String>>;
 
 impl Connections {
     /// Connections to `endpoints`, each `host:port` or `http://host:port`. Nothing is connected yet.
@@ -80,33 +94,65 @@ impl Connections {
         at: usize,
         within: Duration,
     ) -> Result<(u64, Channel), String> {
-        let place = &self.places[at];
-        if let Slot {
-            number,
-            channel: Some(channel),
-        } = &*place.slot.lock()
-        {
-            return Ok((*number, channel.clone()));
-        }
-        let within = within.min(CONNECT_WITHIN);
-        let endpoint = endpoint(&place.address).map_err(|error| root(&error))?;
-        let channel = match timeout(within, endpoint.connect()).await {
-            Ok(Ok(channel)) => channel,
-            Ok(Err(error)) => return Err(root(&error)),
-            Err(_) => return Err(format!("no connection within {within:?}")),
+        let mut making = match self.standing_or_begun(at) {
+            Ok(standing) => return Ok(standing),
+            Err(making) => making,
         };
-        let mut slot = place.slot.lock();
-        slot.number += 1;
-        slot.channel = Some(channel.clone());
-        Ok((slot.number, channel))
+        let made = timeout(within, making.wait_for(Option::is_some)).await;
+        match made {
+            Ok(Ok(made)) => made.clone().expect("it was waited for"),
+            Ok(Err(closed)) => Err(closed.to_string()),
+            Err(_) => Err(format!("no connection within {within:?}")),
+        }
+    }
+
+    /// The connection that stands, or the attempt to make it.
+    fn standing_or_begun(&self, at: usize) -> Result<(u64, Channel), watch::Receiver<Attempt>> {
+        let mut slot = self.places[at].slot.lock();
+        match &slot.state {
+            State::Standing(channel) => Ok((slot.number, channel.clone())),
+            State::Making(making) => Err(making.clone()),
+            State::Missing => {
+                let (made, making) = watch::channel(None);
+                slot.state = State::Making(making.clone());
+                // Not by the caller, who may give up while others wait.
+                spawn(self.clone().make(at, made));
+                Err(making)
+            }
+        }
+    }
+
+    /// Makes a connection, puts it in its place, and lets those know who wait.
+    async fn make(self, at: usize, made: watch::Sender<Attempt>) {
+        let place = &self.places[at];
+        let result = dial(&place.address).await;
+        let result = {
+            let mut slot = place.slot.lock();
+            slot.state = State::Missing;
+            result.map(|channel| {
+                slot.number += 1;
+                slot.state = State::Standing(channel.clone());
+                (slot.number, channel)
+            })
+        };
+        made.send_replace(Some(result));
     }
 
     /// The connection of this number is of no use.
     pub(super) fn forget(&self, at: usize, number: u64) {
         let mut slot = self.places[at].slot.lock();
-        if slot.number == number {
-            slot.channel = None;
+        if slot.number == number && matches!(slot.state, State::Standing(_)) {
+            slot.state = State::Missing;
         }
+    }
+}
+
+async fn dial(address: &str) -> Result<Channel, String> {
+    let endpoint = endpoint(address).map_err(|error| root(&error))?;
+    match timeout(CONNECT_WITHIN, endpoint.connect()).await {
+        Ok(Ok(channel)) => Ok(channel),
+        Ok(Err(error)) => Err(root(&error)),
+        Err(_) => Err(format!("no connection within {CONNECT_WITHIN:?}")),
     }
 }
 

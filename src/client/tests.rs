@@ -1,6 +1,11 @@
 //! Calls against servers that behave as they are told.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -10,7 +15,7 @@ use tonic::{Request, Response, Status, transport::Server};
 
 use super::*;
 use crate::{
-    env::task::{Tasks, sleep},
+    env::task::{Tasks, sleep, spawn},
     rpc::{
         etcd::{CLIENT_ID, SEQUENCE, not_done},
         proto::etcdserverpb::{
@@ -37,11 +42,12 @@ enum Act {
     Silent,
 }
 
-/// A server that acts as it is told, then answers, and keeps what identities it saw.
+/// A server that acts as it is told, then answers, and keeps which identities and callers it saw.
 #[derive(Clone, Default)]
 struct Fake {
     acts: Arc<Mutex<VecDeque<Act>>>,
     seen: Arc<Mutex<Vec<Option<RequestId>>>>,
+    callers: Arc<Mutex<BTreeSet<Option<SocketAddr>>>>,
 }
 
 impl Fake {
@@ -50,6 +56,7 @@ impl Fake {
         let identity = number(CLIENT_ID).zip(number(SEQUENCE));
         let identity = identity.map(|(client, sequence)| RequestId { client, sequence });
         self.seen.lock().push(identity);
+        self.callers.lock().insert(request.remote_addr());
         let act = self.acts.lock().pop_front().unwrap_or(Act::Answer);
         match act {
             Act::Answer => Ok(Some(ResponseHeader {
@@ -187,6 +194,20 @@ async fn an_endpoint_that_does_nothing_is_passed_over_and_the_next_one_is_kept()
     scene.client.put(key(), key()).await.unwrap();
     assert_eq!(scene.fakes[0].seen().len(), 1);
     assert_eq!(scene.fakes[1].seen().len(), 2);
+}
+
+#[tokio::test]
+async fn clients_that_begin_together_share_one_connection() {
+    let scene = scene(&[&[]], TIMEOUT).await;
+    let calls = (0..50).map(|_| {
+        let connections = scene.client.connections.clone();
+        let mut client = Client::new(connections, TIMEOUT, Clock::system(), Rng::new(1));
+        spawn(async move { client.get(key(), false).await.is_ok() })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert!(call.await.unwrap());
+    }
+    assert_eq!(scene.fakes[0].callers.lock().len(), 1);
 }
 
 #[tokio::test]
