@@ -29,9 +29,14 @@ impl Watch {
     async fn sync<T>(&self, sync: impl Future<Output = T>) -> T {
         let began_us = self.clock.now_us();
         let done = sync.await;
-        self.syncs
-            .observe((self.clock.now_us() - began_us) as f64 / 1e6);
+        self.observe(began_us);
         done
+    }
+
+    /// A sync that began then has just ended.
+    fn observe(&self, began_us: u64) {
+        let took_us = self.clock.now_us() - began_us;
+        self.syncs.observe(took_us as f64 / 1e6);
     }
 
     fn file(&self, inner: Arc<dyn File>) -> Arc<dyn File> {
@@ -89,6 +94,15 @@ impl File for WatchedFile {
     }
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()> {
         self.inner.write_at(offset, bytes).await
+    }
+    fn write_now(&self, offset: u64, bytes: &[u8]) -> Option<DiskResult<()>> {
+        self.inner.write_now(offset, bytes)
+    }
+    fn write_synced_now(&self, offset: u64, bytes: &[u8]) -> Option<DiskResult<()>> {
+        let began_us = self.watch.clock.now_us();
+        let done = self.inner.write_synced_now(offset, bytes)?;
+        self.watch.observe(began_us);
+        Some(done)
     }
     async fn truncate(&self, length: u64) -> DiskResult<()> {
         self.inner.truncate(length).await
