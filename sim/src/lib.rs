@@ -33,7 +33,9 @@
 //!
 //! # What a failure leaves
 //! `target/sim/<seed>/plan.json`, `min.json` (the plan, shrunk), `trace.jsonl` and `report.html` (what happened,
-//! for the eye), the oracle, the last events, and the command that repeats it. A plan that found a bug moves to `sim/plans/` and is run for ever.
+//! for the eye; of the shrunk plan, if there is one, and then `whole.html` is of the whole), the oracle, the
+//! last events, and the command that repeats it. A plan that found a bug moves to `sim/plans/` and is run
+//! for ever.
 //!
 //! # Left out so far
 //! Peers do not speak gRPC here: their frames go

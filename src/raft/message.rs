@@ -173,3 +173,25 @@ pub enum Body {
         index: Index,
     },
 }
+
+impl Body {
+    /// The kind of the message in a word, for traces and tests.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Body::PreVote { .. } => "pre-vote",
+            Body::PreVoteReply { .. } => "pre-vote-reply",
+            Body::Vote { .. } => "vote",
+            Body::VoteReply { .. } => "vote-reply",
+            Body::Append { .. } => "append",
+            Body::AppendAccepted { .. } => "append-accepted",
+            Body::AppendRejected { .. } => "append-rejected",
+            Body::Heartbeat { .. } => "heartbeat",
+            Body::HeartbeatReply { .. } => "heartbeat-reply",
+            Body::ReadIndex { .. } => "read-index",
+            Body::ReadIndexReply { .. } => "read-index-reply",
+            Body::TimeoutNow => "timeout-now",
+            Body::Recover { .. } => "recover",
+            Body::RecoverReply { .. } => "recover-reply",
+        }
+    }
+}

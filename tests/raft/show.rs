@@ -152,23 +152,3 @@ fn peer((id, peer): (&NodeId, &PeerStatus)) -> String {
     } = peer;
     format!(" | {id} {state} {matched}→{next}")
 }
-
-/// The kind of a message in one word, by which scripts and weather pick.
-pub fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::PreVote { .. } => "pre-vote",
-        Body::PreVoteReply { .. } => "pre-vote-reply",
-        Body::Vote { .. } => "vote",
-        Body::VoteReply { .. } => "vote-reply",
-        Body::Append { .. } => "append",
-        Body::AppendAccepted { .. } => "accepted",
-        Body::AppendRejected { .. } => "rejected",
-        Body::Heartbeat { .. } => "heartbeat",
-        Body::HeartbeatReply { .. } => "heartbeat-reply",
-        Body::TimeoutNow => "timeout-now",
-        Body::Recover { .. } => "recover",
-        Body::RecoverReply { .. } => "recover-reply",
-        Body::ReadIndex { .. } => "read-index",
-        Body::ReadIndexReply { .. } => "read-index-reply",
-    }
-}

@@ -14,6 +14,7 @@
 //! Of several kinds the first one in the order 1, 4, 3, 5, 6 counts.
 
 mod coverage;
+mod figures;
 mod look;
 mod replay;
 mod report;
@@ -54,6 +55,8 @@ enum Command {
     /// Runs many seeds, and lists which rare things happened in how many of them. Fails (1) if one
     /// never did.
     Coverage(coverage::Args),
+    /// Measures what seeds cost, and whether any fails or differs from itself: a table for the documentation.
+    Figures(figures::Args),
     /// Runs one seed or one saved plan again, and prints the hash of its events.
     Replay(replay::Args),
     /// Runs one seed or one saved plan again, and makes a page of it: target/sim/SEED/report.html.
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
     let done = match Words::parse().command {
         Command::Run(args) => run::go(args),
         Command::Coverage(args) => Ok(coverage::go(args)),
+        Command::Figures(args) => Ok(figures::go(args)),
         Command::Replay(args) => replay::go(&args),
         Command::Report(args) => report::go(&args),
         Command::Shrink(args) => shrink::go(&args),

@@ -95,7 +95,10 @@ pub(super) fn go(args: Args) -> Result<ExitCode, String> {
     run.bar.finish_and_clear();
     println!("{}", run.sums.page(run.started.elapsed(), jobs));
     if let Some(plan) = run.first.filter(|_| !args.no_shrink) {
-        println!("\n{}", super::shrink::told(&plan, jobs)?);
+        println!(
+            "\n{}",
+            super::shrink::told(&plan, &plan.seed.to_string(), jobs)?
+        );
     }
     Ok(super::code(run.sums.failed.keys().copied()))
 }

@@ -1,21 +1,14 @@
 //! `cargo sim shrink`: the smallest plan that fails in the same way.
 
-use std::{
-    fmt::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Instant,
-};
+use std::{fmt::Write, process::ExitCode, time::Instant};
 
 use crate::{
     plan::Plan,
+    report::keep,
     run::{run, run_for, run_twice},
     shrink::{Progress, RUNS_MAX, Shrunk, shrink},
     world::Outcome,
 };
-
-/// Where failures are kept, one directory a seed.
-const PLACE: &str = "target/sim";
 
 /// What to shrink.
 #[derive(Debug, clap::Args)]
@@ -29,16 +22,16 @@ pub(super) struct Args {
 
 pub(super) fn go(args: &Args) -> Result<ExitCode, String> {
     let plan = super::plan(&args.plan)?;
-    print!("{}", told(&plan, super::jobs(args.jobs))?);
+    print!("{}", told(&plan, &args.plan, super::jobs(args.jobs))?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shrinks `plan` and saves the result. Says what became of it; the error is that it does not fail.
+/// Shrinks `plan`, which is called `name` on the command line, and saves the result. Says what became of it; the error is that it does not fail.
 #[expect(
     clippy::disallowed_methods,
     reason = "shrinking is timed by the real clock"
 )]
-pub(super) fn told(plan: &Plan, jobs: usize) -> Result<String, String> {
+pub(super) fn told(plan: &Plan, name: &str, jobs: usize) -> Result<String, String> {
     let started = Instant::now();
     let before = fail(plan)?;
     let oracle = before
@@ -56,14 +49,13 @@ pub(super) fn told(plan: &Plan, jobs: usize) -> Result<String, String> {
     let shrunk = shrink(plan, jobs, &|plan| run_for(oracle, plan), &mut tell);
     bar.finish_and_clear();
     let shrunk = shrunk?;
-    let name = PathBuf::from(PLACE)
-        .join(plan.seed.to_string())
-        .join("min.json");
-    let saved = shrunk.plan.save(&root().join(&name));
-    saved.map_err(|error| format!("{}: {error}", name.display()))?;
     let took = started.elapsed().as_secs_f64();
+    let place = keep(plan, name, &shrunk.plan);
+    let place = place.map_err(|error| format!("what is left cannot be saved: {error}"))?;
+    let place = place.display();
     Ok(page(plan, &before, &shrunk, took)
-        + &format!("again: cargo sim replay {}\n", name.display()))
+        + &format!("again: cargo sim replay {place}/min.json\n")
+        + &format!("to look at: {place}/report.html\n"))
 }
 
 /// The failing run: a plan of which two runs differ fails, too.
@@ -103,9 +95,4 @@ fn page(plan: &Plan, before: &Outcome, shrunk: &Shrunk, took: f64) -> String {
         let _ = writeln!(page, "  {name:<11}{old:>5} → {new}");
     }
     page + &crate::plan::show(small)
-}
-
-/// The repository: files are found from anywhere.
-fn root() -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).to_owned()
 }

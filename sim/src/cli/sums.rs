@@ -56,6 +56,21 @@ impl Sums {
         self.failed.values().sum()
     }
 
+    /// What a seed costs on average, in milliseconds of a processor.
+    pub fn cost_ms(&self) -> f64 {
+        self.cpu_us as f64 / 1_000.0 / self.seeds.max(1) as f64
+    }
+
+    /// How much time was simulated, in seconds.
+    pub fn simulated_s(&self) -> f64 {
+        self.simulated_ms as f64 / 1_000.0
+    }
+
+    /// How much faster simulated time goes than that of a processor.
+    pub fn speed(&self) -> f64 {
+        self.simulated_s() * 1e6 / self.cpu_us.max(1) as f64
+    }
+
     /// How far a campaign has come that has taken so long, in a line.
     pub fn line(&self, took: Duration) -> String {
         let failed = match self.failures() {
@@ -66,7 +81,7 @@ impl Sums {
         format!(
             "{:.1} seeds/s, simulated time {:.0} × that of the clock, {failed}",
             self.seeds as f64 / seconds,
-            self.simulated_ms as f64 / 1_000.0 / seconds,
+            self.simulated_s() / seconds,
         )
     }
 
@@ -87,9 +102,9 @@ impl Sums {
             self.seeds,
             took.as_secs_f64(),
             self.line(took),
-            self.cpu_us as f64 / 1_000.0 / seeds,
-            self.simulated_ms as f64 / 1_000.0 / seeds,
-            self.simulated_ms as f64 * 1_000.0 / self.cpu_us.max(1) as f64,
+            self.cost_ms(),
+            self.simulated_s() / seeds,
+            self.speed(),
             self.events as f64 / seeds,
             self.struck.values().sum::<u64>() as f64 / seeds,
             list(&self.struck),

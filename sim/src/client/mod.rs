@@ -20,6 +20,7 @@
 //!
 //! * [`choice`]: what to do next, drawn from (seed, client, number of the operation).
 //! * [`ask`], [`wire`]: how to ask it over gRPC, and what the answer means.
+//! * [`told`]: what the trace is told of it.
 //! * [`call`]: single keys in the words of the checker of histories; [`table`]: keys that belong together.
 
 mod ask;
@@ -32,11 +33,11 @@ mod register;
 mod ring;
 mod scan;
 mod table;
+mod told;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::json;
 use sisyphus::{
     history::OpId,
     types::{NodeId, RequestId, Revision},
@@ -47,11 +48,12 @@ pub(crate) use call::{asked, outcome};
 use choice::Chooser;
 use part::Step;
 pub(crate) use register::key;
+use told::{begins, ends, fails, heard, number, sent};
 
 use crate::{
-    draw::{Stream, draw, fingerprint},
+    draw::{Stream, draw},
     oracle::asked::{Answer, Answered, Asked},
-    trace::{Source, name_of_request as name},
+    trace::Source,
     world::{End, World},
 };
 
@@ -126,12 +128,12 @@ impl Client {
         self.world.begin(self.number, operation);
         let (part, step) = self.chooser.step(operation);
         let op = (step.call.clone()).map(|call| self.world.recorder.invoke(self.number, now, call));
-        self.note("asks", number(&step), || says(op, &words(&step)));
+        self.note("asks", number(&step), || begins(op, operation, &step));
         let request = match step.asked.is_read() {
             true => None,
             false => self.next_request(),
         };
-        let result = self.attempts(operation, &step.asked, request).await;
+        let result = self.attempts(operation, &step, request).await;
         if let Ok(answer) = &result
             && let Err(violation) = self.chooser.learn(part, &step, answer)
             && !self.world.plan.beyond
@@ -144,9 +146,10 @@ impl Client {
     async fn attempts(
         &mut self,
         operation: u64,
-        asked: &Asked,
+        step: &Step,
         request: Option<RequestId>,
     ) -> Result<Answer, Trouble> {
+        let asked = &step.asked;
         let (is_read, floor) = (asked.is_read(), self.world.floor());
         let mut in_doubt = None;
         for attempt in 0..=self.world.plan.workload.retries {
@@ -154,7 +157,7 @@ impl Client {
             let node = self.world.stand_in(self.within_reach(node));
             self.note("sends", node.0, || sent(node, request));
             let result = self.attempt(node, asked, request, floor, is_lost).await;
-            self.note("hears", node.0, || heard(node, &result));
+            self.note("hears", node.0, || heard(node, step, &result));
             match result {
                 Ok(answer) => {
                     if attempt > 0 {
@@ -234,8 +237,8 @@ impl Client {
         };
         self.world.count(end);
         self.note(kind, number(step), || match &result {
-            Ok(answer) => says(op, answer),
-            Err(trouble) => says(op, trouble),
+            Ok(answer) => ends(op, step, answer),
+            Err(trouble) => fails(op, trouble),
         });
         if let (Asked::Write(txn), Err(Trouble::NotDone(_))) = (&step.asked, &result) {
             self.world.not_done(txn, request);
@@ -271,42 +274,5 @@ impl Client {
     fn note(&self, kind: &str, number: u64, detail: impl FnOnce() -> serde_json::Value) {
         let source = Source::Client(self.number);
         self.world.note(source, kind, &[number], detail);
-    }
-}
-
-/// What happened to an operation; it has a number if it stands in the history.
-fn says(op: Option<OpId>, what: &impl ToString) -> serde_json::Value {
-    json!({ "op": op, "says": what.to_string() })
-}
-
-fn sent(node: NodeId, request: Option<RequestId>) -> serde_json::Value {
-    let says = match request {
-        Some(request) => format!("to {node} as {}", name(request)),
-        None => format!("to {node}"),
-    };
-    json!({ "node": node, "request": request.map(name), "says": says })
-}
-
-fn heard(node: NodeId, result: &Result<Answer, Trouble>) -> serde_json::Value {
-    let says = match result {
-        Ok(answer) => format!("from {node}: {answer}"),
-        Err(trouble) => format!("from {node}: {trouble}"),
-    };
-    json!({ "node": node, "says": says })
-}
-
-/// A question in words.
-fn words(step: &Step) -> String {
-    match &step.call {
-        Some(call) => call.to_string(),
-        None => step.asked.to_string(),
-    }
-}
-
-/// The number that stands for a question.
-fn number(step: &Step) -> u64 {
-    match &step.call {
-        Some(call) => fingerprint(call.key()),
-        None => fingerprint(step.asked.key()),
     }
 }

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use sisyphus::{
-    machine::{Op, Page, Query, Reply, Txn},
+    machine::{Op, OpResult, Page, Query, RangeEnd, Reply, Txn},
     types::{Index, NodeId, RequestId, Revision},
 };
+
+use crate::trace::{of_keys, of_page, of_reply, of_txn};
 
 /// A question of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +102,14 @@ impl Asked {
         }
     }
 
+    /// Whether the answer may be older than what is known when it is asked.
+    pub fn may_be_old(&self) -> bool {
+        match self {
+            Asked::Read { freshness, .. } => *freshness != Freshness::Linearizable,
+            Asked::Write(_) => false,
+        }
+    }
+
     /// Whether it changes nothing, and can be asked again without a thought.
     pub fn is_read(&self) -> bool {
         matches!(self, Asked::Read { .. })
@@ -114,19 +124,45 @@ impl Answer {
             Answer::Write(reply) => reply.revision,
         }
     }
+
+    /// Whether it tells of a change, which made the revision in it.
+    pub fn made_revision(&self) -> bool {
+        let changes = |result: &OpResult| match result {
+            OpResult::Put(_) => true,
+            OpResult::Delete { deleted, .. } => *deleted > 0,
+            OpResult::Range(_) => false,
+        };
+        matches!(self, Answer::Write(reply) if reply.results.iter().any(changes))
+    }
 }
 
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Asked::Read { query, freshness } => {
-                write!(f, "read {:?} {freshness:?}", query.keys)?;
-                match query.revision {
-                    0 => Ok(()),
-                    revision => write!(f, " at revision {revision}"),
-                }
-            }
-            Asked::Write(txn) => write!(f, "{txn:?}"),
+        let (query, freshness) = match self {
+            Asked::Read { query, freshness } => (query, freshness),
+            Asked::Write(txn) => return write!(f, "{}", of_txn(txn)),
+        };
+        let verb = match (query.count_only, &query.keys.end) {
+            (true, _) => "count",
+            (false, RangeEnd::Single) => "read",
+            (false, _) => "scan",
+        };
+        write!(f, "{verb} {}", of_keys(&query.keys))?;
+        match query.limit {
+            0 => {}
+            limit => write!(f, ", the first {limit}")?,
+        }
+        if query.keys_only {
+            write!(f, ", keys only")?;
+        }
+        match query.revision {
+            0 => {}
+            revision => write!(f, " at revision {revision}")?,
+        }
+        match freshness {
+            Freshness::Linearizable => Ok(()),
+            Freshness::AtLeast(least) => write!(f, " (may be old, not before {least})"),
+            Freshness::Stale => write!(f, " (may be old)"),
         }
     }
 }
@@ -135,14 +171,9 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Answer::Read { page, revision, .. } => {
-                let pairs = page
-                    .kvs
-                    .iter()
-                    .map(|kv| format!("{}={}", kv.key.escape_ascii(), kv.value.escape_ascii()));
-                let pairs: Vec<String> = pairs.collect();
-                write!(f, "[{}] at revision {revision}", pairs.join(" "))
+                write!(f, "{} at revision {revision}", of_page(page))
             }
-            Answer::Write(reply) => write!(f, "{reply:?}"),
+            Answer::Write(reply) => write!(f, "{}", of_reply(reply)),
         }
     }
 }

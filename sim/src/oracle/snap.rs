@@ -5,11 +5,12 @@
 //! of a key besides its value.
 
 use sisyphus::{
-    machine::{Page, Query},
+    machine::{KeyValue, Page, Query},
     types::{NodeId, Revision},
 };
 
 use super::{Violation, truth::Truth};
+use crate::trace::{of_keys, of_kv};
 
 /// `node` answered `query` with `page`, and says that the store was at `revision`.
 pub fn check_page(
@@ -35,8 +36,8 @@ pub fn check_page(
         return Ok(());
     }
     let what = format!(
-        "{node} shows of {:?} at revision {at}: {}",
-        query.keys,
+        "{node} shows of {} at revision {at}: {}",
+        of_keys(&query.keys),
         difference(&expected, page)
     );
     Err(Violation::new("SNAP", what))
@@ -48,12 +49,16 @@ fn difference(expected: &Page, page: &Page) -> String {
     let pairs = (0..length).map(|at| (expected.kvs.get(at), page.kvs.get(at)));
     let mut differing = pairs.filter(|(expected, found)| expected != found);
     match differing.next() {
-        Some((expected, found)) => format!("{found:?} where {expected:?} should be"),
+        Some((expected, found)) => format!("{} where {} should be", told(found), told(expected)),
         None => format!(
             "{} keys, more: {}, where {} keys, more: {} should be",
             page.count, page.more, expected.count, expected.more
         ),
     }
+}
+
+fn told(kv: Option<&KeyValue>) -> String {
+    kv.map_or("nothing".to_owned(), of_kv)
 }
 
 #[cfg(test)]

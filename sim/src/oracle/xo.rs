@@ -12,6 +12,7 @@ use sisyphus::machine::{Op, Reply, Txn};
 use sisyphus::types::RequestId;
 
 use super::{Violation, asked::Answered, truth::Truth};
+use crate::trace::{name_of_request, of_reply, of_txn};
 
 /// Remembers what clients were told is not done.
 #[derive(Debug, Default)]
@@ -28,18 +29,19 @@ impl Xo {
         txn: &Txn,
         reply: &Reply,
     ) -> Result<(), Violation> {
-        let expected = expected(truth, answered.request, txn, reply);
-        match expected {
-            Ok(expected) if expected == *reply => Ok(()),
-            Ok(expected) => Err(violation(format!(
-                "{} answers {reply:?} to {txn:?}, which came to {expected:?}",
-                answered.node
-            ))),
-            Err(what) => Err(violation(format!(
-                "{} answers {reply:?} to {txn:?}, {what}",
-                answered.node
-            ))),
-        }
+        let came_to = match expected(truth, answered.request, txn, reply) {
+            Ok(expected) if expected == *reply => return Ok(()),
+            Ok(expected) => format!("which came to `{}`", of_reply(&expected)),
+            Err(what) => what,
+        };
+        let request = answered.request.map(name_of_request);
+        let request = request.map_or(String::new(), |name| format!(" (request {name})"));
+        Err(violation(format!(
+            "{} answers `{}` to `{}`{request}, {came_to}",
+            answered.node,
+            of_reply(reply),
+            of_txn(txn)
+        )))
     }
 
     /// A client was told that `txn` is not done and never will be.
@@ -55,7 +57,8 @@ impl Xo {
         let is_there = |request: &&RequestId| matches!(truth.request(**request), Some(Some(_)));
         if let Some(request) = self.numbered.iter().find(is_there) {
             return Err(violation(format!(
-                "{request:?} was called not done, and is"
+                "request {} was called not done, and is",
+                name_of_request(*request)
             )));
         }
         let written = |value: &&Bytes| truth.written(value).is_some();

@@ -1,19 +1,16 @@
-//! The lanes of clients: what each asked, whom, what it heard, and the moment at which it may have
-//! taken effect.
+//! The lanes of clients: what each asked, whom, and what it heard.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sisyphus::{
-    check::explain,
-    history::{Call, Event, History, OpId, Operation, What},
-};
+use sisyphus::history::{Call, Event, OpId, Outcome, What};
 
 use super::line::{Line, short};
 use crate::trace::Source;
 
-/// How many placements the search for an order may try for one key. Pictures are not verdicts.
-const STEPS_MAX: u64 = 200_000;
+/// Operations that do not stand in the history (scans, transactions, reads that may be old) are numbered
+/// from here on.
+const UNNUMBERED: OpId = 1 << 40;
 
 /// How an operation ended, for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -45,10 +42,12 @@ pub(super) struct Attempt {
 /// One operation of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Op {
-    /// Its number in the history.
+    /// Its number in the history; one of ours, if it does not stand there.
     pub op: OpId,
     /// Whose it is.
     pub client: u64,
+    /// Which of its client's operations it is, as scripts of plans count; 0 if the trace does not tell.
+    pub operation: u64,
     /// When it began, in microseconds.
     pub from: u64,
     /// When it ended; none if the run ended first.
@@ -63,6 +62,12 @@ pub(super) struct Op {
     pub key: String,
     /// Whether it writes.
     pub writes: bool,
+    /// Whether its answer may be older than what was known when it was asked.
+    pub may_be_old: bool,
+    /// The store's revision in its answer.
+    pub revision: Option<u64>,
+    /// Whether it made that revision.
+    pub made: bool,
     /// Whom it asked.
     pub tries: Vec<Attempt>,
     /// A moment at which it may have taken effect, such that all answers make sense.
@@ -86,9 +91,13 @@ pub(super) fn operations(lines: &[Line], history: &[Event]) -> Vec<Op> {
 
 fn told(ops: &mut BTreeMap<OpId, Op>, open: &mut BTreeMap<u64, OpId>, client: u64, line: &Line) {
     if line.what == "asks" {
-        let op = line.number("op").unwrap_or(0);
+        let op = line.number("op").unwrap_or(UNNUMBERED + ops.len() as u64);
         open.insert(client, op);
-        ops.insert(op, begun(op, client, line.us, line.says()));
+        let mut begun = begun(op, client, line.us, line.says());
+        begun.operation = line.number("operation").unwrap_or(0);
+        begun.writes = line.flag("writes").unwrap_or(begun.writes);
+        begun.may_be_old = line.flag("may_be_old").unwrap_or(false);
+        ops.insert(op, begun);
         return;
     }
     let Some(op) = open.get(&client).and_then(|op| ops.get_mut(op)) else {
@@ -108,7 +117,11 @@ fn told(ops: &mut BTreeMap<OpId, Op>, open: &mut BTreeMap<u64, OpId>, client: u6
                 (attempt.to, attempt.heard) = (Some(line.us), line.says());
             }
         }
-        "done" => op.conclude(line.us, End::Ok, line.says()),
+        "done" => {
+            op.conclude(line.us, End::Ok, line.says());
+            op.revision = line.number("revision");
+            op.made = line.flag("made").unwrap_or(false);
+        }
         "not-done" => op.conclude(line.us, End::Failed, line.says()),
         "unknown" => op.conclude(line.us, End::Unknown, line.says()),
         _ => {}
@@ -130,9 +143,17 @@ fn saw(ops: &mut BTreeMap<OpId, Op>, event: &Event) {
         op.writes = !matches!(call, Call::Get { .. });
         return;
     }
-    let Some(op) = ops.get_mut(op).filter(|op| op.to.is_none()) else {
+    let Some(op) = ops.get_mut(op) else {
         return;
     };
+    if let What::Ok(outcome) = what
+        && op.revision.is_none()
+    {
+        (op.revision, op.made) = (outcome.revision(), has_changed(outcome));
+    }
+    if op.to.is_some() {
+        return;
+    }
     match what {
         What::Ok(outcome) => op.conclude(*time_us, End::Ok, short(&outcome.to_string())),
         What::Fail(why) => op.conclude(*time_us, End::Failed, why.clone()),
@@ -141,10 +162,21 @@ fn saw(ops: &mut BTreeMap<OpId, Op>, event: &Event) {
     }
 }
 
+/// Whether the call behind it changed something.
+fn has_changed(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Put { .. } => true,
+        Outcome::Get { .. } => false,
+        Outcome::Delete { deleted, .. } => *deleted,
+        Outcome::CompareAndSet { succeeded, .. } => *succeeded,
+    }
+}
+
 fn begun(op: OpId, client: u64, from: u64, call: String) -> Op {
     Op {
         op,
         client,
+        operation: 0,
         from,
         to: None,
         end: End::Unknown,
@@ -152,6 +184,9 @@ fn begun(op: OpId, client: u64, from: u64, call: String) -> Op {
         call,
         answer: "no answer".to_owned(),
         key: String::new(),
+        may_be_old: false,
+        revision: None,
+        made: false,
         tries: Vec::new(),
         point: None,
         illegal: false,
@@ -169,37 +204,14 @@ impl Op {
     }
 }
 
-/// Gives operations the moments at which they may have taken effect: those of all keys whose
-/// answers an order explains, and of `broken` those that the order before the contradiction holds.
-pub(super) fn place(ops: &mut [Op], history: &History, broken: &[Operation]) {
-    let mut orders: Vec<Vec<OpId>> = explain(history, STEPS_MAX).into_values().collect();
-    orders.push(broken.iter().map(|operation| operation.id).collect());
-    for order in orders {
-        let mut now = 0;
-        for id in order {
-            if let Ok(at) = ops.binary_search_by_key(&id, |op| op.op) {
-                now = now.max(ops[at].from);
-                ops[at].point = Some(now);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use serde_json::json;
-    use sisyphus::history::{Outcome, Recorder, Seen};
 
     use super::*;
 
     fn line(us: u64, what: &str, detail: serde_json::Value) -> Line {
-        Line {
-            us,
-            who: Source::Client(3),
-            what: what.to_owned(),
-            detail,
-        }
+        crate::report::line::told(us, Source::Client(3), what, detail)
     }
 
     #[test]
@@ -224,36 +236,34 @@ mod tests {
     }
 
     #[test]
-    fn points_lie_within_operations_and_in_an_order_that_explains_the_answers() {
-        let recorder = Recorder::in_memory();
-        let key = || Bytes::from("k");
-        let put = |value: &str| Call::Put {
-            key: key(),
-            value: value.to_owned().into(),
-        };
-        // Both puts are under way when the read sees the first one, which is done last.
-        let one = recorder.invoke(1, 10, put("a"));
-        let two = recorder.invoke(2, 20, put("b"));
-        recorder.ok(2, two, 30, Outcome::Put { revision: Some(2) });
-        let get = recorder.invoke(3, 40, Call::Get { key: key() });
-        let seen = Some(Seen {
-            value: "a".into(),
-            mod_revision: Some(3),
-        });
-        let revision = Some(3);
-        recorder.ok(3, get, 50, Outcome::Get { seen, revision });
-        recorder.ok(1, one, 60, Outcome::Put { revision });
-        let events = recorder.events();
-        let mut ops = operations(&[], &events);
-        place(&mut ops, &recorder.history().unwrap(), &[]);
-        let points: Vec<_> = ops.iter().map(|op| op.point.unwrap()).collect();
-        assert!(points[two as usize] <= points[one as usize]);
-        assert!(points[one as usize] <= points[get as usize]);
-        for op in &ops {
-            assert!(
-                (op.from..=op.to.unwrap()).contains(&op.point.unwrap()),
-                "{op:?}"
-            );
-        }
+    fn operations_that_do_not_stand_in_the_history_are_told_apart() {
+        let lines = [
+            line(
+                1,
+                "asks",
+                json!({"op": null, "writes": false, "says": "scan k.."}),
+            ),
+            line(
+                5,
+                "done",
+                json!({"op": null, "revision": 7, "made": false, "says": "[] at revision 7"}),
+            ),
+            line(
+                6,
+                "asks",
+                json!({"op": null, "writes": true, "says": "put r0 = 1 if no r0"}),
+            ),
+            line(
+                9,
+                "done",
+                json!({"op": null, "revision": 8, "made": true, "says": "done"}),
+            ),
+        ];
+        let ops = operations(&lines, &[]);
+        let told: Vec<_> = ops
+            .iter()
+            .map(|op| (op.writes, op.revision, op.made))
+            .collect();
+        assert_eq!(told, [(false, Some(7), false), (true, Some(8), true)]);
     }
 }

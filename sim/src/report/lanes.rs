@@ -52,6 +52,9 @@ pub(super) struct Lane {
     pub steps: Vec<Step>,
     /// Its syncs: begin and end, equal ones for a directory's.
     pub syncs: Vec<(u64, u64)>,
+    /// The tables of its store: when one was made (true) or removed because it had been merged into
+    /// others (false), and which.
+    pub tables: Vec<(u64, bool, String)>,
 }
 
 /// The lanes of all nodes that a trace knows of, up to `end`.
@@ -88,6 +91,7 @@ impl Story {
                 spans: Vec::new(),
                 steps: Vec::new(),
                 syncs: Vec::new(),
+                tables: Vec::new(),
             },
             now: Span {
                 from,
@@ -118,6 +122,13 @@ impl Story {
                 self.lane.syncs.push((from, us));
             }
             "dir-synced" => self.lane.syncs.push((us, us)),
+            "created" | "removed" => {
+                let path = line.text("path");
+                if path.ends_with(".table") {
+                    let is_made = line.what == "created";
+                    self.lane.tables.push((us, is_made, path.to_owned()));
+                }
+            }
             _ => {}
         }
         self.progress(line);

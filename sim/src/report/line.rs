@@ -52,6 +52,11 @@ impl Line {
         self.detail[field].as_u64()
     }
 
+    /// A yes or no of its detail.
+    pub fn flag(&self, field: &str) -> Option<bool> {
+        self.detail[field].as_bool()
+    }
+
     /// A text of its detail; empty if it has none.
     pub fn text(&self, field: &str) -> &str {
         self.detail[field].as_str().unwrap_or_default()
@@ -124,6 +129,17 @@ pub(super) fn plain(value: &Value) -> String {
         Value::String(text) => short(text),
         Value::Null => String::new(),
         other => other.to_string(),
+    }
+}
+
+/// A line told by hand.
+#[cfg(test)]
+pub(super) fn told(us: u64, who: Source, what: &str, detail: Value) -> Line {
+    Line {
+        us,
+        who,
+        what: what.to_owned(),
+        detail,
     }
 }
 

@@ -69,16 +69,12 @@ mod tests {
     use sisyphus::types::NodeId;
 
     use super::*;
-    use crate::trace::Source;
+    use crate::{report::line::told, trace::Source};
 
     fn line(us: u64, what: &str, says: &str) -> Line {
-        let node = if what == "sent" { 1 } else { 2 };
-        Line {
-            us,
-            who: Source::Node(NodeId(node)),
-            what: what.to_owned(),
-            detail: json!({ "from": 1, "to": 2, "kind": "append", "says": says }),
-        }
+        let node = NodeId(if what == "sent" { 1 } else { 2 });
+        let detail = json!({ "from": 1, "to": 2, "kind": "append", "says": says });
+        told(us, Source::Node(node), what, detail)
     }
 
     #[test]

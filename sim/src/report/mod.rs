@@ -11,7 +11,7 @@
 //!   history┘    line: a line of the trace, read         template, style and script,
 //!               lanes: role, term, progress, syncs      with the model as JSON in it
 //!               mail: which sending arrived where
-//!               clients: operations and their points
+//!               clients, points: operations, and when they took effect
 //!               evidence: what contradicts what, and the story around it
 //!               thin: what a small page leaves out
 //!               words: oracles, faults, plans in words
@@ -35,6 +35,7 @@ mod line;
 mod mail;
 mod model;
 mod page;
+mod points;
 mod text;
 mod thin;
 mod words;
@@ -49,6 +50,13 @@ pub use text::{report, summary};
 
 use crate::{plan::Plan, run::run, world::Outcome};
 use model::{Page, Remains};
+
+/// The page of a run; after shrinking that of the small plan, and another one of the whole one.
+const PAGE: &str = "report.html";
+const WHOLE_PAGE: &str = "whole.html";
+
+/// A plan that was shrunk.
+const SMALL: &str = "min.json";
 
 /// Where failures are kept, one directory a seed; as it is said, and as it is found from anywhere.
 const PLACE: &str = "target/sim";
@@ -69,8 +77,33 @@ pub fn make(plan: &Plan, name: &str, jobs: Option<usize>) -> io::Result<(PathBuf
         let end_ms = page.verdict.us.div_ceil(1_000);
         likelihood(plan, violation.oracle, end_ms, jobs)
     });
-    let place = save(plan, &[("report.html", &page::render(&page))])?;
-    Ok((place.join("report.html"), outcome))
+    let place = save(plan, &[(PAGE, &page::render(&page))])?;
+    Ok((place.join(PAGE), outcome))
+}
+
+/// Keeps what is left of `plan`, which is called `name` on the command line, after shrinking: `min.json`, a page of its run, and one of the run of the whole
+/// plan, each with a link to the other. Answers the directory.
+pub fn keep(plan: &Plan, name: &str, small: &Plan) -> io::Result<PathBuf> {
+    let place = format!("{PLACE}/{}", plan.seed);
+    let page = |plan: &Plan, name: &str, text, link| {
+        let mut page = model(plan, &run(plan, true), name);
+        page.other = Some((text, link));
+        page::render(&page)
+    };
+    let small_name = format!("{place}/{SMALL}");
+    let small_page = page(
+        small,
+        &small_name,
+        "The whole run, as it was before shrinking",
+        WHOLE_PAGE,
+    );
+    let whole_page = page(plan, name, "The shrunk run, with little in it", PAGE);
+    let files = [
+        (SMALL, &*small.to_json()),
+        (PAGE, &small_page),
+        (WHOLE_PAGE, &whole_page),
+    ];
+    save(plan, &files)
 }
 
 fn model(plan: &Plan, outcome: &Outcome, name: &str) -> Page {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sisyphus::{
     check::{Verdict as Judgement, Violation, check},
-    history::{Event, History},
+    history::{Event, History, OpId},
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     likelihood::Likelihood,
     line::{Line, short},
     mail::letters,
-    thin,
+    points, thin,
     words::{self, facts},
 };
 use crate::{plan::Plan, trace::Source};
@@ -49,6 +49,8 @@ pub(super) struct Page {
     pub verdict: Verdict,
     /// What to type next: why, and what.
     pub commands: Vec<(&'static str, String)>,
+    /// Another page about the same failure: what it shows, and its file.
+    pub other: Option<(&'static str, &'static str)>,
     /// What matters of the plan: names and values.
     pub facts: Vec<(&'static str, String)>,
     /// The faults of the plan, in its order.
@@ -152,6 +154,7 @@ pub(super) fn page(remains: &Remains<'_>) -> Page {
     Page {
         seed: remains.plan.seed,
         commands: commands(remains),
+        other: None,
         facts: facts(remains.plan),
         faults: remains.plan.faults.iter().map(planned).collect(),
         strikes: strikes(&lines, end),
@@ -178,13 +181,15 @@ fn judge(events: &[Event], ops: &mut [Op]) -> Option<Violation> {
         Judgement::Violation(violation) => Some(*violation),
         Judgement::Linearizable | Judgement::CannotTell { .. } => None,
     };
+    points::accuse(ops);
     let placed = broken.as_ref().map_or(&[][..], |broken| &broken.placed);
-    clients::place(ops, &history, placed);
     if let Some(broken) = &broken
         && let Ok(at) = ops.binary_search_by_key(&broken.stuck.id, |op| op.op)
     {
-        (ops[at].illegal, ops[at].point) = (true, None);
+        ops[at].illegal = true;
     }
+    let placed: Vec<OpId> = placed.iter().map(|operation| operation.id).collect();
+    points::place(ops, &history, &placed);
     broken
 }
 

@@ -70,15 +70,10 @@ mod tests {
     use sisyphus::types::NodeId;
 
     use super::*;
-    use crate::trace::Source;
+    use crate::{report::line::told, trace::Source};
 
     fn line(us: u64, what: &str, kind: &str) -> Line {
-        Line {
-            us,
-            who: Source::Node(NodeId(1)),
-            what: what.to_owned(),
-            detail: json!({ "kind": kind }),
-        }
+        told(us, Source::Node(NodeId(1)), what, json!({ "kind": kind }))
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where candidates are tried.
 
 use std::{
+    collections::BTreeSet,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -8,7 +9,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{Cause, RUNS_MAX, Shrunk};
-use crate::{plan::Plan, world::Outcome};
+use crate::{draw::fingerprint, plan::Plan, world::Outcome};
 
 /// How many candidates are tried in one go. Not the number of jobs: the result is not to depend on
 /// the machine.
@@ -34,6 +35,8 @@ pub(super) struct Bench<'a> {
     /// How it failed.
     pub outcome: Outcome,
     cause: Cause,
+    /// Plans that did not fail in the same way: what one round has tried, the next one need not.
+    harmless: BTreeSet<u64>,
     runs: usize,
     jobs: usize,
     runner: &'a Runner<'a>,
@@ -59,6 +62,7 @@ impl<'a> Bench<'a> {
             plan: plan.clone(),
             cause: Cause::of(violation),
             outcome,
+            harmless: BTreeSet::new(),
             runs: 1,
             jobs,
             runner,
@@ -80,17 +84,23 @@ impl<'a> Bench<'a> {
     }
 
     /// Tries up to a block of candidates: the outcomes of those that fail in the same way. A plan that
-    /// nobody may be blamed for does not count as failing.
+    /// nobody may be blamed for does not count as failing, nor does one for which no run is left.
     pub fn try_all(&mut self, plans: &[Plan]) -> Vec<Option<Outcome>> {
-        let plans = &plans[..plans.len().min(RUNS_MAX - self.runs)];
-        self.runs += plans.len();
-        let outcomes = together(plans, self.jobs, self.runner);
-        let same = |outcome: &Outcome| {
+        let names: Vec<u64> = plans.iter().map(name).collect();
+        let is_new = |place: &usize| !self.harmless.contains(&names[*place]);
+        let mut places: Vec<usize> = (0..plans.len()).filter(is_new).collect();
+        places.truncate(RUNS_MAX - self.runs);
+        self.runs += places.len();
+        let fresh: Vec<Plan> = places.iter().map(|place| plans[*place].clone()).collect();
+        let outcomes = together(&fresh, self.jobs, self.runner);
+        let mut verdicts = vec![None; plans.len()];
+        for (place, outcome) in places.into_iter().zip(outcomes) {
             let violation = outcome.violation.as_ref();
-            violation.is_some_and(|violation| Cause::of(violation) == self.cause)
-        };
-        let outcomes = outcomes.into_iter();
-        let verdicts = outcomes.map(|outcome| Some(outcome).filter(same)).collect();
+            match violation.is_some_and(|violation| Cause::of(violation) == self.cause) {
+                true => verdicts[place] = Some(outcome),
+                false => drop(self.harmless.insert(names[place])),
+            }
+        }
         self.tell();
         verdicts
     }
@@ -124,6 +134,11 @@ impl<'a> Bench<'a> {
             operations: self.plan.operations_max(),
         });
     }
+}
+
+/// A number that stands for a plan.
+fn name(plan: &Plan) -> u64 {
+    fingerprint(plan.to_json().as_bytes())
 }
 
 fn first(verdicts: Vec<Option<Outcome>>) -> Option<(usize, Outcome)> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sisyphus::config::Limits;
 
-use super::bench::Bench;
+use super::{bench::Bench, freeze::in_orders};
 use crate::plan::Plan;
 
 /// A field of a plan, by its path, and the value that nobody wonders about.
@@ -30,14 +30,35 @@ const TINY: [(&str, u64); 6] = [
     ("/limits/log_bytes_kept", 1 << 10),
 ];
 
+/// In how many orders of ready tasks tiny limits are tried.
+const TINY_ORDERS: usize = 3;
+
+/// Values so long that each of them fills a tiny memtable and a tiny append.
+const LONG: (&str, u64) = ("/workload/value_bytes_max", 1_500);
+
 impl Bench<'_> {
-    /// Tiny limits, so that fewer operations will do: all of them, or else half of them. What turns
-    /// out not to matter becomes usual later.
+    /// Tiny limits, so that fewer operations will do, with long values or without: all of them, or else
+    /// half of them, or long values alone. What turns out not to matter becomes usual later.
     pub(super) fn tiny_limits(&mut self) {
-        let tiny = TINY.map(|(path, least)| (path.to_owned(), json!(least)));
+        let setting = |(path, value): (&str, u64)| (path.to_owned(), json!(value));
+        let tiny = TINY.map(setting);
         let (tables, log) = tiny.split_at(3);
-        let candidates = [&tiny[..], tables, log].map(|limits| with(&self.plan, limits.iter()));
-        self.adopt_first(candidates.into());
+        let long = [setting(LONG)];
+        let choices = [
+            [&tiny[..], &long],
+            [tables, &long],
+            [log, &long],
+            [&tiny, &[]],
+            [tables, &[]],
+            [log, &[]],
+            [&[], &long],
+        ];
+        let plans = choices.map(|choice| with(&self.plan, choice.into_iter().flatten()));
+        // All plans in one order of ready tasks before the next one.
+        let orders: Vec<Vec<Plan>> = plans.iter().map(in_orders).collect();
+        let turns =
+            (0..TINY_ORDERS).flat_map(|turn| orders.iter().map(move |plans| plans[turn].clone()));
+        self.adopt_first(turns.collect());
     }
 
     /// All settings at once, then halves, then singles.

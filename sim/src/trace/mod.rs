@@ -8,6 +8,7 @@
 //! Each line has a `detail` with a sentence for people (`says`) and the numbers that [`report`](crate::report)
 //! draws its pictures from. Positions in a log are pairs, `[index, term]`.
 
+mod data;
 mod parting;
 mod tell;
 mod words;
@@ -20,9 +21,9 @@ use sisyphus::types::NodeId;
 
 use crate::draw::mix;
 
+pub use data::{name_of_request, of_keys, of_kv, of_page, of_reply, of_txn};
 pub use parting::parting;
 pub use tell::Told;
-pub use words::name_of_request;
 
 /// Where lines are kept. Whoever started the run holds it too, so that a run that panics leaves its
 /// story behind.

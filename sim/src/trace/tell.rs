@@ -7,7 +7,10 @@ use sisyphus::{
     types::LogPosition,
 };
 
-use super::words::{kind, of_body, of_data, of_log, of_state};
+use super::{
+    data::of_data,
+    words::{of_body, of_log, of_state},
+};
 use crate::draw::of_payload;
 
 /// An event of a replica, ready for the journal.
@@ -152,7 +155,7 @@ fn message_of(message: &Message) -> Value {
     let Message { from, to, term, .. } = message;
     let says = format!("{from}→{to} term {term}: {}", of_body(&message.body));
     let mut value = json!({
-        "from": from, "to": to, "term": term, "kind": kind(&message.body), "says": says,
+        "from": from, "to": to, "term": term, "kind": message.body.kind(), "says": says,
     });
     match &message.body {
         Body::PreVoteReply { granted } | Body::VoteReply { granted } => {

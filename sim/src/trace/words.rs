@@ -1,91 +1,9 @@
-//! Commands and messages in words.
+//! Messages and logs in words.
 
-use bytes::Bytes;
 use sisyphus::{
-    machine::{Command, KeyRange, Op, RangeEnd, Txn},
     raft::{Body, Entry, HardState},
-    types::{LogPosition, NodeId, RequestId},
+    types::{LogPosition, NodeId},
 };
-
-/// How much of a key or value is shown.
-const BYTES_SHOWN_MAX: usize = 24;
-
-/// A request, short: the end of the session's id, and the request's number in it.
-pub fn name_of_request(request: RequestId) -> String {
-    let RequestId { client, sequence } = request;
-    format!("{:04x}#{sequence}", client & 0xffff)
-}
-
-/// An entry's content, as what it will do.
-pub(super) fn of_data(data: &Bytes) -> (String, Option<String>) {
-    if data.is_empty() {
-        return ("nothing, an election's first entry".to_owned(), None);
-    }
-    match Command::decode(data.clone()) {
-        Ok(command) => (of_txn(&command.txn), command.request.map(name_of_request)),
-        Err(_) => (format!("{} bytes", data.len()), None),
-    }
-}
-
-fn of_txn(txn: &Txn) -> String {
-    let ops = |ops: &[Op]| ops.iter().map(of_op).collect::<Vec<_>>().join(", ");
-    let condition = txn.compares.iter().map(|compare| {
-        let key = shown(&compare.key);
-        format!("{key} {:?} {:?}", compare.relation, compare.target)
-    });
-    let condition = condition.collect::<Vec<_>>().join(" and ");
-    match condition.is_empty() {
-        true => ops(&txn.success),
-        false => format!("if {condition} then {}", ops(&txn.success)),
-    }
-}
-
-fn of_op(op: &Op) -> String {
-    match op {
-        Op::Put { key, value, .. } => format!("put {} = {}", shown(key), shown(value)),
-        Op::Delete { keys, .. } => format!("delete {}", of_keys(keys)),
-        Op::Range(query) => format!("read {}", of_keys(&query.keys)),
-    }
-}
-
-fn of_keys(keys: &KeyRange) -> String {
-    let start = shown(&keys.start);
-    match &keys.end {
-        RangeEnd::Single => start,
-        RangeEnd::Before(end) => format!("{start}..{}", shown(end)),
-        RangeEnd::Unbounded => format!("{start}.."),
-    }
-}
-
-/// Bytes for the eye, without padding and not too many.
-fn shown(bytes: &Bytes) -> String {
-    let text = bytes.escape_ascii().to_string();
-    let short = text.trim_end_matches('.');
-    match short.char_indices().nth(BYTES_SHOWN_MAX) {
-        Some((end, _)) => format!("{}…", &short[..end]),
-        None => short.to_owned(),
-    }
-}
-
-/// The kind of a message, in a word.
-pub(super) fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::PreVote { .. } => "pre-vote",
-        Body::PreVoteReply { .. } => "pre-vote-reply",
-        Body::Vote { .. } => "vote",
-        Body::VoteReply { .. } => "vote-reply",
-        Body::Append { .. } => "append",
-        Body::AppendAccepted { .. } => "append-accepted",
-        Body::AppendRejected { .. } => "append-rejected",
-        Body::Heartbeat { .. } => "heartbeat",
-        Body::HeartbeatReply { .. } => "heartbeat-reply",
-        Body::ReadIndex { .. } => "read-index",
-        Body::ReadIndexReply { .. } => "read-index-reply",
-        Body::TimeoutNow => "timeout-now",
-        Body::Recover { .. } => "recover",
-        Body::RecoverReply { .. } => "recover-reply",
-    }
-}
 
 /// What a message says.
 pub(super) fn of_body(body: &Body) -> String {
@@ -138,36 +56,5 @@ pub(super) fn of_log(base: Option<LogPosition>, entries: &[Entry]) -> String {
         }
         (Some(only), _) => format!("{base}[{}]", only.at),
         _ => format!("{base}[]"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_are_told_as_what_they_do() {
-        let put = Op::Put {
-            key: "k".into(),
-            value: "1.7.......".into(),
-            want_previous: false,
-        };
-        let txn = Txn {
-            success: vec![put],
-            ..Txn::default()
-        };
-        let request = Some(RequestId {
-            client: 0xabcd_1234,
-            sequence: 9,
-        });
-        let command = Command {
-            request,
-            proposed_ms: 0,
-            txn,
-        };
-        let (says, name) = of_data(&command.encode());
-        assert_eq!(says, "put k = 1.7");
-        assert_eq!(name.as_deref(), Some("1234#9"));
-        assert_eq!(of_data(&Bytes::from_static(b"\xff")).0, "1 bytes");
     }
 }

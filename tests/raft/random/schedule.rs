@@ -10,7 +10,6 @@ use sisyphus::types::NodeId;
 use super::weather::Weather;
 use crate::cluster::{Cluster, TICK_US};
 use crate::oracle::Tally;
-use crate::show;
 
 /// Phases of a schedule before peace, and the most rounds of one.
 const PHASES: usize = 12;
@@ -297,7 +296,7 @@ impl Run {
     }
 
     fn is_late(&mut self, message: &Message) -> bool {
-        let slow = self.weather.slow == Some(show::kind(&message.body));
+        let slow = self.weather.slow == Some(message.body.kind());
         self.rng.chance(self.weather.delay) || slow && self.rng.chance(SLOWNESS)
     }
 

@@ -240,7 +240,7 @@ impl Story {
         let fits = |message: &Message| {
             from.is_none_or(|from| message.from.0 == from)
                 && to.is_none_or(|to| message.to.0 == to)
-                && only.is_none_or(|only| show::kind(&message.body) == only)
+                && only.is_none_or(|only| message.body.kind() == only)
         };
         let all = std::mem::take(&mut cluster.network);
         let passes = |m: &Message| fits(m) && (across || cluster.is_connected(m.from, m.to));

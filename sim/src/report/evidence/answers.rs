@@ -126,14 +126,14 @@ fn op<'a>(case: &Case<'a>, id: OpId) -> Option<&'a Op> {
     Some(&case.ops[at])
 }
 
-fn told(case: &Case<'_>, id: OpId, accuses: bool, why: &str) -> Vec<Exhibit> {
+pub(super) fn told(case: &Case<'_>, id: OpId, accuses: bool, why: &str) -> Vec<Exhibit> {
     let op = op(case, id);
     op.map(|op| exhibit(op, op.to.unwrap_or(op.from), accuses, why))
         .into_iter()
         .collect()
 }
 
-fn exhibit(op: &Op, us: u64, accuses: bool, why: &str) -> Exhibit {
+pub(super) fn exhibit(op: &Op, us: u64, accuses: bool, why: &str) -> Exhibit {
     Exhibit {
         us,
         lane: format!("c{}", op.client),
@@ -145,7 +145,7 @@ fn exhibit(op: &Op, us: u64, accuses: bool, why: &str) -> Exhibit {
 }
 
 /// Who gave the answer, and what it did not know.
-fn server(case: &Case<'_>, op: &Op) -> Option<Exhibit> {
+pub(super) fn server(case: &Case<'_>, op: &Op) -> Option<Exhibit> {
     let way = op.tries.last()?;
     let us = way.to?;
     let lane = case.lanes.iter().find(|lane| lane.node == way.node)?;

@@ -7,12 +7,17 @@
 //! that the disk held, for a stale read the write that it should have seen. An oracle that is not known
 //! here gets its second event alone: less, and nothing false.
 //!
-//! * [`protocol`]: contradictions between events of servers.
-//! * [`answers`]: contradictions between what clients heard.
+//! * [`protocol`]: contradictions between events of servers; [`quorum`]: of one with what the others have.
+//! * [`answers`]: contradictions between what clients heard; [`replies`]: of what one heard with what was
+//!   applied.
+//! * [`files`]: what became of a file that cannot be read.
 //! * [`mod@story`]: what else happened between the exhibits.
 
 mod answers;
+mod files;
 mod protocol;
+mod quorum;
+mod replies;
 mod story;
 #[cfg(test)]
 mod tests;
@@ -72,7 +77,13 @@ pub(super) fn exhibits(case: &Case<'_>) -> Vec<Exhibit> {
         "SMS" => protocol::two_states(case),
         "MONO" => protocol::back(case),
         "PROM" => protocol::unbacked(case),
-        "LIN" | "XO" | "SNAP" => answers::inexplicable(case),
+        "QRM" => quorum::too_few(case),
+        "LC" => quorum::incomplete(case),
+        "LIN" => replies::not_linearizable(case),
+        "XO" => exactly_once(case),
+        "SNAP" | "STALE" => replies::judged(case),
+        "AUD" => audited(case),
+        "PAN" => files::broken(case),
         "DUR" => answers::lost(case),
         "LIVE" => protocol::stuck(case),
         _ => Vec::new(),
@@ -83,6 +94,28 @@ pub(super) fn exhibits(case: &Case<'_>) -> Vec<Exhibit> {
     found.sort_by_key(|exhibit| exhibit.us);
     found.dedup();
     found
+}
+
+/// XO: an answer, an entry, or what is there in the end although it was called not done.
+fn exactly_once(case: &Case<'_>) -> Vec<Exhibit> {
+    let ways = [
+        replies::applied_twice,
+        replies::done_after_all,
+        replies::judged,
+    ];
+    let found = ways.into_iter().map(|way| way(case));
+    found
+        .into_iter()
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+/// AUD: files that cannot be read, or a store that holds something else.
+fn audited(case: &Case<'_>) -> Vec<Exhibit> {
+    match case.what.contains(" where ") {
+        true => replies::stored(case),
+        false => files::broken(case),
+    }
 }
 
 impl Case<'_> {
@@ -123,6 +156,34 @@ impl Case<'_> {
             line: Some(line),
         }
     }
+}
+
+/// Who does what: a line in a sentence.
+fn says_of(line: &Line, verb: &str) -> String {
+    let verb = if verb.is_empty() {
+        String::new()
+    } else {
+        format!(" {verb}:")
+    };
+    let what = match line.text("path") {
+        "" => line.says(),
+        path => path.to_owned(),
+    };
+    format!("{}{verb} {what}", line.who)
+}
+
+/// The first key that an applied entry changes, from what it says.
+fn key_of(says: &str) -> Option<String> {
+    let (_, does) = says.split_once(": ")?;
+    let mut words = does.split([' ', ',']);
+    let verb = words.next()?;
+    let key = words.next()?;
+    matches!(verb, "put" | "delete").then(|| key.to_owned())
+}
+
+/// The revision at which a key is said to have been written.
+fn written_at(text: &str) -> Option<u64> {
+    number_after(text, "written at revision ")
 }
 
 /// The positions like `12@3` that a sentence names.

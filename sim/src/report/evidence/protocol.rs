@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Case, Exhibit, nodes, number_after, positions};
+use super::{Case, Exhibit, files, key_of, nodes, number_after, positions, says_of};
 use crate::report::line::Line;
 
 /// ELS: two nodes lead one term. The voter who made that possible is named, if there is one.
@@ -16,12 +16,12 @@ pub(super) fn two_leaders(case: &Case<'_>) -> Vec<Exhibit> {
         line.number("term") == term
             && (line.what == "leader" || line.sends("append") || line.sends("heartbeat"))
     };
-    let mut found = vec![case.accuser(second, says(line, "leads the same term"))];
+    let mut found = vec![case.accuser(second, says_of(line, "leads the same term"))];
     if let Some(first) = case.first(second, |line| leads(line) && line.node() != node) {
         let leader = &case.lines[first];
         found.push(case.accuser(
             first,
-            says(leader, &format!("leads term {}", term.unwrap_or(0))),
+            says_of(leader, &format!("leads term {}", term.unwrap_or(0))),
         ));
     }
     found.extend(double_votes(case, second, term));
@@ -66,17 +66,17 @@ fn restarts(case: &Case<'_>, node: u64, from: usize, to: usize) -> Vec<Exhibit> 
         let line = &case.lines[*at];
         line.is_of(node) && line.what == "restored"
     });
-    between
-        .map(|at| {
-            case.witness(
-                at,
-                format!(
-                    "n{node} starts and finds on its disk: {}",
-                    case.lines[at].says()
-                ),
-            )
-        })
-        .collect()
+    let found = between.map(|at| {
+        let text = format!(
+            "n{node} starts and finds on its disk: {}",
+            case.lines[at].says()
+        );
+        case.witness(at, text)
+    });
+    let stopped =
+        (from..to).rfind(|at| case.lines[*at].is_of(node) && case.lines[*at].what == "stopped");
+    let ending = stopped.map(|at| files::ending(case, node, at));
+    found.chain(ending.into_iter().flatten()).collect()
 }
 
 /// LOGM: two nodes have different entries at one position, or before it.
@@ -88,8 +88,11 @@ pub(super) fn two_entries(case: &Case<'_>) -> Vec<Exhibit> {
     let has =
         |line: &Line| line.covers(at) && matches!(line.what.as_str(), "persisted" | "restored");
     let first = case.first(second, |line| has(line) && line.node() == other);
-    let mut found = vec![case.accuser(second, says(&case.lines[second], "has another log there"))];
-    found.extend(first.map(|at| case.accuser(at, says(&case.lines[at], "has it on its disk"))));
+    let mut found = vec![case.accuser(
+        second,
+        says_of(&case.lines[second], "has another log there"),
+    )];
+    found.extend(first.map(|at| case.accuser(at, says_of(&case.lines[at], "has it on its disk"))));
     found
 }
 
@@ -109,8 +112,74 @@ pub(super) fn two_states(case: &Case<'_>) -> Vec<Exhibit> {
                 && (other.text("hash") != line.text("hash") || other.pair("at") != line.pair("at"))
         }),
     };
-    let mut found = vec![case.accuser(second, says(line, "applies"))];
-    found.extend(first.map(|at| case.accuser(at, says(&case.lines[at], "applied"))));
+    let tell = |at: usize| {
+        let line = &case.lines[at];
+        let verb = match (line.what.as_str(), line.text("request")) {
+            ("applied", "") => "applies".to_owned(),
+            ("applied", request) => format!("applies request {request}"),
+            ("installed", _) => "takes its state from".to_owned(),
+            _ => "starts with".to_owned(),
+        };
+        case.accuser(at, says_of(line, &verb))
+    };
+    let mut found = vec![tell(second)];
+    found.extend(first.map(tell));
+    found.extend(parted(case, second, first));
+    found
+}
+
+/// Why two replicas may have come to different states: the request of the entry was there before, or
+/// another one of its session; one of them has its state from a snapshot or from merged tables; the same key
+/// was changed before.
+fn parted(case: &Case<'_>, second: usize, first: Option<usize>) -> Vec<Exhibit> {
+    let line = &case.lines[second];
+    let index = line.pair("at").map(|at| at.0);
+    let request = line.text("request");
+    let before = |other: &Line| other.what == "applied" && other.pair("at").map(|at| at.0) < index;
+    let mut found = Vec::new();
+    let repeated =
+        |other: &Line| before(other) && !request.is_empty() && other.text("request") == request;
+    if let Some(at) = case.first(second, repeated) {
+        let text = says_of(&case.lines[at], "applied the same request before");
+        found.push(case.witness(at, text));
+    }
+    let session = |other: &Line| {
+        other
+            .text("request")
+            .split_once('#')
+            .map(|(session, _)| session.to_owned())
+    };
+    let same_session = |other: &Line| {
+        before(other)
+            && session(line).is_some()
+            && session(other) == session(line)
+            && other.text("request") != request
+    };
+    if let Some(at) = case.last(first.unwrap_or(second), same_session) {
+        let other = &case.lines[at];
+        let verb = format!(
+            "applied request {} of the same session",
+            other.text("request")
+        );
+        found.push(case.witness(at, says_of(other, &verb)));
+    }
+    let key = key_of(&line.says());
+    let touches = |other: &Line| before(other) && key.is_some() && key_of(&other.says()) == key;
+    let earlier = case.last(second, |other| {
+        other.node() == line.node() && touches(other)
+    });
+    if let Some(at) = earlier {
+        let text = says_of(&case.lines[at], "last changed the same key");
+        found.push(case.witness(at, text));
+    }
+    let nodes = [line.node(), first.and_then(|at| case.lines[at].node())];
+    for node in nodes.into_iter().flatten() {
+        let installs = |other: &Line| other.is_of(node) && other.what == "installed";
+        if let Some(at) = case.last(second, installs) {
+            found.push(case.witness(at, says_of(&case.lines[at], "took its state from")));
+        }
+        found.extend(files::merged(case, node, (earlier.unwrap_or(0), second)));
+    }
     found
 }
 
@@ -147,9 +216,9 @@ pub(super) fn back(case: &Case<'_>) -> Vec<Exhibit> {
                 && (promises(other) || matches!(other.what.as_str(), "persisted" | "restored"))
         })
     };
-    let mut found = vec![case.accuser(second, says(line, "contradicts that"))];
+    let mut found = vec![case.accuser(second, says_of(line, "contradicts that"))];
     if let Some(first) = first {
-        found.push(case.accuser(first, says(&case.lines[first], "said or had")));
+        found.push(case.accuser(first, says_of(&case.lines[first], "said or had")));
         found.extend(restarts(case, node, first, second));
     }
     found
@@ -221,12 +290,7 @@ pub(super) fn last_event(case: &Case<'_>) -> Vec<Exhibit> {
     let of_named = || named.and_then(|node| case.last(case.accused, |line| line.is_of(node)));
     let at = case.second().or_else(of_named);
     let at = at.or_else(|| case.lines.len().min(case.accused).checked_sub(1));
-    at.map(|at| case.accuser(at, says(&case.lines[at], "here")))
+    at.map(|at| case.accuser(at, says_of(&case.lines[at], "here")))
         .into_iter()
         .collect()
-}
-
-/// Who does what: a line in a sentence.
-fn says(line: &Line, verb: &str) -> String {
-    format!("{} {verb}: {} {}", line.who, line.what, line.says())
 }

@@ -71,6 +71,13 @@ fn step(line: &Line) -> Option<Chapter> {
             ("life", format!("{} {}", line.what, line.says()))
         }
         "liveness" => ("fault", "everything is healed".to_owned()),
+        "created" if line.text("path").ends_with(".table") => {
+            ("life", format!("{} makes {}", line.who, line.text("path")))
+        }
+        "removed" if line.text("path").ends_with(".table") => (
+            "life",
+            format!("{} has merged {} into others", line.who, line.text("path")),
+        ),
         "installed" => ("life", format!("{} installs {}", line.who, line.says())),
         _ => return None,
     };

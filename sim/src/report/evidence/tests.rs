@@ -4,24 +4,17 @@ use serde_json::{Value, json};
 use sisyphus::types::NodeId;
 
 use super::*;
-use crate::trace::Source;
+use crate::{
+    report::{clients::operations, lanes::lanes, line::told},
+    trace::Source,
+};
 
 fn line(us: u64, node: u64, what: &str, detail: Value) -> Line {
-    Line {
-        us,
-        who: Source::Node(NodeId(node)),
-        what: what.to_owned(),
-        detail,
-    }
+    told(us, Source::Node(NodeId(node)), what, detail)
 }
 
 fn accusation(us: u64) -> Line {
-    Line {
-        us,
-        who: Source::World,
-        what: "violation".to_owned(),
-        detail: json!({}),
-    }
+    told(us, Source::World, "violation", json!({}))
 }
 
 fn vote(us: u64, voter: u64, candidate: u64, term: u64) -> Line {
@@ -35,13 +28,14 @@ fn vote(us: u64, voter: u64, candidate: u64, term: u64) -> Line {
 fn found(oracle: &str, what: &str, lines: &[Line]) -> Vec<(u64, String, bool)> {
     let mut lines = lines.to_vec();
     lines.push(accusation(lines.last().map_or(0, |line| line.us)));
+    let (ops, lanes) = (operations(&lines, &[]), lanes(&lines, 3, 1_000));
     let case = Case {
         lines: &lines,
         accused: lines.len() - 1,
         oracle,
         what,
-        lanes: &[],
-        ops: &[],
+        lanes: &lanes,
+        ops: &ops,
         history: None,
     };
     let exhibits = exhibits(&case).into_iter();
@@ -152,6 +146,155 @@ fn replicas_that_differ_are_shown_at_the_index_where_they_do() {
             &lines
         ),
         [of(2, "n1", true), of(4, "n2", true)]
+    );
+}
+
+/// What a client does, in one go: it asks, sends and hears.
+fn asks(client: u64, (from, to): (u64, u64), call: &str, revision: u64) -> [Line; 4] {
+    let says = |us, what, detail| told(us, Source::Client(client), what, detail);
+    let makes = call.starts_with("put");
+    let sends = json!({ "node": 1, "request": format!("r{client}"), "says": "to n1" });
+    [
+        says(
+            from,
+            "asks",
+            json!({ "op": null, "writes": makes, "says": call }),
+        ),
+        says(from, "sends", sends),
+        says(to, "hears", json!({ "node": 1, "says": "from n1" })),
+        says(
+            to,
+            "done",
+            json!({ "op": null, "revision": revision, "made": makes, "says": "done" }),
+        ),
+    ]
+}
+
+/// The accusation comes before the line in which the client hears what is wrong.
+fn found_by_client(
+    oracle: &str,
+    what: &str,
+    before: &[Line],
+    answer: [Line; 4],
+) -> Vec<(u64, String, bool)> {
+    let mut lines = [before, &answer[..2]].concat();
+    let accused = lines.len();
+    lines.push(accusation(answer[2].us));
+    lines.extend_from_slice(&answer[2..]);
+    let (ops, lanes) = (operations(&lines, &[]), lanes(&lines, 3, 1_000));
+    let case = Case {
+        lines: &lines,
+        accused,
+        oracle,
+        what,
+        lanes: &lanes,
+        ops: &ops,
+        history: None,
+    };
+    let exhibits = exhibits(&case).into_iter();
+    exhibits
+        .map(|exhibit| (exhibit.us, exhibit.lane, exhibit.accuses))
+        .collect()
+}
+
+#[test]
+fn a_scan_that_shows_no_revision_is_beside_the_write_that_it_lacks() {
+    let writes = [
+        asks(1, (10, 20), "put a = 1", 2),
+        asks(1, (30, 40), "put a = 2", 3),
+    ]
+    .concat();
+    let what = "n1 shows of a.. at revision 3: a = 1 written at revision 2 (version 1, first at 2) \
+                where a = 2 written at revision 3 (version 2, first at 2) should be";
+    let scan = asks(2, (50, 60), "scan a..", 3);
+    assert_eq!(
+        found_by_client("SNAP", what, &writes, scan),
+        [
+            of(20, "c1", false),
+            of(40, "c1", true),
+            of(60, "c2", true),
+            of(60, "n1", false)
+        ]
+    );
+}
+
+#[test]
+fn an_answer_that_is_too_old_is_beside_what_was_over_before() {
+    let write = asks(1, (10, 20), "put a = 1", 5);
+    let scan = asks(2, (50, 60), "scan a..", 4);
+    let found = found_by_client("LIN", "n1 answers `scan a..` with revision 4", &write, scan);
+    assert_eq!(
+        found,
+        [of(20, "c1", true), of(60, "c2", true), of(60, "n1", false)]
+    );
+}
+
+#[test]
+fn a_request_that_is_applied_again_is_shown_with_how_often_it_was_sent() {
+    let applied = |us, index| {
+        let detail =
+            json!({ "at": [index, 1], "request": "r1", "says": format!("{index}@1: put a = 1") });
+        line(us, 2, "applied", detail)
+    };
+    let says = |us, what, detail| told(us, Source::Client(1), what, detail);
+    let sends = |us| {
+        says(
+            us,
+            "sends",
+            json!({ "node": 1, "request": "r1", "says": "" }),
+        )
+    };
+    let lines = [
+        says(10, "asks", json!({ "op": 0, "says": "put a = 1" })),
+        sends(10),
+        applied(20, 7),
+        says(30, "hears", json!({ "node": 1, "says": "unknown" })),
+        sends(40),
+        applied(50, 8),
+    ];
+    assert_eq!(
+        found("XO", "\"1\" is written at 2 and again at 3", &lines),
+        [
+            of(10, "c1", false),
+            of(20, "n2", true),
+            of(40, "c1", false),
+            of(50, "n2", true)
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_shown_with_its_last_write_and_the_loss_behind_it() {
+    let file = |us, what| line(us, 2, what, json!({ "path": "store/000000000007.table" }));
+    let lines = [
+        file(10, "wrote"),
+        file(20, "wrote"),
+        line(30, 2, "stopped", json!({})),
+        line(40, 2, "started", json!({})),
+    ];
+    assert_eq!(
+        found(
+            "PAN",
+            "n2 refuses to start: 000000000007.table: too short",
+            &lines
+        ),
+        [of(20, "n2", true), of(30, "n2", false), of(40, "n2", true)]
+    );
+}
+
+#[test]
+fn a_commit_without_a_quorum_is_shown_with_the_disks_that_lack_it() {
+    let log = |us, node, last| line(us, node, "persisted", json!({ "log": [[1, 1], [last, 1]] }));
+    let lines = [
+        log(10, 1, 4),
+        log(11, 2, 3),
+        log(12, 3, 2),
+        line(20, 1, "committed", json!({ "index": 4 })),
+    ];
+    let what = "n1, who leads term 1, commits 4, and no quorum of n1 n2 n3 has it on disk in one term (n1 has 4@1)";
+    assert_eq!(
+        found("QRM", what, &lines),
+        [of(11, "n2", true), of(12, "n3", true), of(20, "n1", true)]
     );
 }
 

@@ -57,6 +57,9 @@ const latest = (list, us, time) => list[search(list, us + 1, time) - 1];
 /** An operation in a few letters. */
 function brief(op) {
   const [verb, ...rest] = op.call.split(" ");
+  const answer = op.end === "ok" ? op.answer.replace(/ at revision \d+$/, "") : "?";
+  if (["read", "scan", "count"].includes(verb)) return `${rest.join(" ")} = ${answer}`;
+  if (op.call.includes(" = ")) return op.call.replaceAll("put ", "") + (answer.startsWith("not as expected") ? " (no)" : "");
   const words = rest.join(" ").replaceAll('"', "").replaceAll("…", "").split(" ");
   if (verb === "put") return words[0] + " := " + words.slice(1).join(" ");
   if (verb === "delete") return words[0] + " delete";

@@ -219,6 +219,23 @@ function drawSyncs(pen, place) {
     pen.fillRect(seen[0], place.syncsAt + 2, seen[1], 4);
     free = seen[0] + seen[1] + 0.7;
   }
+  drawTables(pen, place);
+}
+
+/** Tables of the store: a triangle up where one was made, one down where it went into others. */
+function drawTables(pen, place) {
+  const { tables } = place.lane;
+  for (let at = search(tables, state.from, table => table[0]); at < tables.length && tables[at][0] <= state.to; at++) {
+    const [us, made] = tables[at], middle = x(us), [tip, foot] = made ? [0, 7] : [8, 1];
+    pen.fillStyle = made ? colours.card : colours.sync;
+    pen.strokeStyle = colours.sync;
+    pen.lineWidth = 1.2;
+    pen.beginPath();
+    pen.moveTo(middle, place.syncsAt + tip); pen.lineTo(middle + 4, place.syncsAt + foot); pen.lineTo(middle - 4, place.syncsAt + foot);
+    pen.closePath();
+    pen.fill();
+    pen.stroke();
+  }
 }
 
 /** The messages to draw: of the families that are on, within the window, and not too many. */

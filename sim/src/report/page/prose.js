@@ -21,19 +21,21 @@ function showVerdict() {
     commands.append(el("span", {}, el("span", { class: "soft" }, why + " "),
       el("button", { class: "copy", type: "button", title: "Copy", onclick: copy }, command)));
   }
+  if (D.other) commands.append(el("a", { href: D.other[1] }, D.other[0]));
   $("verdict").append(commands);
 }
 
 function contradiction() {
   const accusing = exhibits.filter(exhibit => exhibit.accuses);
-  const card = el("div", { class: "card" }, el("h3", {}, accusing.length > 1 ? "These two events contradict each other" : "This event shows it"));
+  const heads = ["This event shows it", "This event shows it", "These two events contradict each other"];
+  const card = el("div", { class: "card" }, el("h3", {}, heads[accusing.length] || "These events contradict each other"));
   for (const exhibit of accusing) {
     card.append(el("div", { class: "pair" }, badge(exhibit),
       el("span", {}, el("b", {}, `${exhibit.lane}, ${at(exhibit.us)} ms: `), exhibit.says)));
   }
   const others = exhibits.filter(exhibit => !exhibit.accuses);
   if (others.length) card.append(el("h3", { style: "margin-top:8px" }, "How it came to that"));
-  for (const exhibit of others.slice(0, 4)) {
+  for (const exhibit of others.slice(0, 6)) {
     card.append(el("div", { class: "pair" }, badge(exhibit),
       el("span", {}, el("b", {}, `${exhibit.lane}, ${at(exhibit.us)} ms: `), exhibit.says)));
   }

@@ -95,7 +95,8 @@ function overOps(place, us) {
   if (!op) return null;
   const ways = op.tries.map(way => `${exact(way.from)} ms to n${way.node}${way.request ? " as " + way.request : ""}: ${way.heard || "no answer"}`);
   const wrong = op.illegal ? " NO ORDER EXPLAINS THIS ANSWER." : "";
-  return { title: `c${op.client} ${op.call}`, says: `${op.answer}.${wrong} ${ways.join("; ")}`, us: op.from, thing: op };
+  const which = op.operation ? `operation ${op.operation}` : "asked in the end";
+  return { title: `c${op.client}, ${which}: ${op.call}`, says: `${op.answer}.${wrong} ${ways.join("; ")}`, us: op.from, thing: op };
 }
 
 function overLane(place, us, py) {
@@ -103,6 +104,8 @@ function overLane(place, us, py) {
   const hit = place.struck.find(({ strike, row }) => py >= place.faultsAt + row * 14 && py < place.faultsAt + row * 14 + 13 && us >= strike.from - slack && us <= strike.to + slack);
   if (hit) return { title: `${hit.strike.short}, ${exact(hit.strike.from)} to ${exact(hit.strike.to)} ms`, says: hit.strike.story, us: hit.strike.from };
   if (py >= place.syncsAt) {
+    const table = lane.tables.find(([at]) => Math.abs(at - us) <= slack * 1.5);
+    if (table) return { title: `n${lane.node} ${table[1] ? "makes" : "has merged"} a table`, says: table[2], us: table[0] };
     const sync = lane.syncs.find(([from, to]) => us >= from - slack && us <= to + slack);
     if (sync) return { title: `n${lane.node} syncs`, says: sync[0] === sync[1] ? "a directory" : `${exact(sync[1] - sync[0])} ms`, us: sync[0] };
   }
@@ -211,6 +214,7 @@ function legend() {
   add(line("var(--commit)"), "committed");
   add(line("var(--applied)", "2 2"), "applied");
   add(swatch("var(--sync)"), "sync");
+  add(el("span", {}, "△▼"), "table made, merged away");
   add(swatch("var(--ok)"), "write done");
   add(swatch("var(--ok-soft)"), "read answered");
   add(swatch("none", { stroke: "var(--failed)" }), "not done");
