@@ -4,10 +4,11 @@
 //! order; the runtime is the first thing on it. A panic anywhere ends the run and is its verdict
 //! (`PAN`), and so is a run that costs too much (`TIME`): it is measured in the processor's time of its
 //! thread, because the wall clock says more about the machine. A loop without an await stops virtual
-//! time, and never comes to its end; that one only the wall clock sees.
+//! time, and never comes to its end; it is given up when the whole process has worked for long meanwhile.
 
 use std::{
     cell::RefCell,
+    num::NonZero,
     panic::{self, AssertUnwindSafe},
     sync::{Once, mpsc},
     thread,
@@ -15,6 +16,7 @@ use std::{
 };
 
 use madsim::{Config, runtime::Runtime};
+use rustix::time::ClockId;
 
 use crate::{
     draw::{Stream, draw},
@@ -27,9 +29,16 @@ use crate::{
 /// The processor's time that a run may take. A good one takes a tenth of a second.
 const CPU_MAX: Duration = Duration::from_secs(5);
 
-/// When a run that has not come to its end is taken for one that never will, by the wall clock. Long
-/// enough for machines that do much else besides.
-const WALL_CLOCK_MAX: Duration = Duration::from_secs(60);
+/// A run that has not come to its end is taken for one that never will when this process has worked for
+/// so long meanwhile on each processor. A machine that does much else besides, or sleeps, does not make
+/// runs hang.
+const PROCESS_MAX: Duration = Duration::from_secs(60);
+
+/// The same by the wall clock, for a process in which nothing moves any more.
+const WALL_CLOCK_MAX: Duration = Duration::from_secs(600);
+
+/// How often one looks whether a run hangs.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Which seeds are run twice.
 const TWICE: Stream = Stream::new("twice");
@@ -69,11 +78,45 @@ pub fn isolated<T: Send + 'static>(
             let _ = report.send(outcome.map_err(|_| last_words()));
         });
     spawned.expect("a thread can be started");
-    match verdict.recv_timeout(WALL_CLOCK_MAX) {
-        Ok(outcome) => outcome.map_err(|what| Violation::new("PAN", what)),
-        Err(_) => {
-            let what = format!("no verdict after {WALL_CLOCK_MAX:?}: it hangs");
-            Err(Violation::new("TIME", what))
+    let outcome = Patience::usual().wait(&verdict);
+    let outcome = outcome.map_err(|what| Violation::new("TIME", what))?;
+    outcome.map_err(|what| Violation::new("PAN", what))
+}
+
+/// How long a run is waited for.
+struct Patience {
+    look_every: Duration,
+    /// So much work of this process.
+    process_max: Duration,
+    wall_clock_max: Duration,
+}
+
+impl Patience {
+    fn usual() -> Patience {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        Patience {
+            look_every: LOOK_EVERY,
+            process_max: PROCESS_MAX * processors as u32,
+            wall_clock_max: WALL_CLOCK_MAX,
+        }
+    }
+
+    /// Waits for a verdict as long as there is hope; the error says how long that was.
+    fn wait<T>(&self, verdict: &mpsc::Receiver<T>) -> Result<T, String> {
+        let began = cpu_time(ClockId::ProcessCPUTime);
+        // By looks, not by the clock: a process that is stopped does not look.
+        let mut waited = Duration::ZERO;
+        loop {
+            if let Ok(verdict) = verdict.recv_timeout(self.look_every) {
+                return Ok(verdict);
+            }
+            waited += self.look_every;
+            let worked = cpu_time(ClockId::ProcessCPUTime).saturating_sub(began);
+            if worked > self.process_max || waited > self.wall_clock_max {
+                return Err(format!(
+                    "no verdict after {waited:?}, in which this process worked for {worked:?}: it hangs"
+                ));
+            }
         }
     }
 }
@@ -128,7 +171,7 @@ fn parting(plan: &Plan) -> String {
 fn on_this_thread(plan: &Plan, notes: Notes) -> Outcome {
     let outcome = simulate(plan, notes);
     // The thread has done nothing else.
-    timed(outcome, cpu_time())
+    timed(outcome, cpu_time(ClockId::ThreadCPUTime))
 }
 
 /// The outcome of a run that took so long of the processor; too long is a failure, if there is no other.
@@ -151,9 +194,9 @@ fn simulate(plan: &Plan, notes: Notes) -> Outcome {
     runtime.block_on(world::run(plan, notes))
 }
 
-/// The processor's time of this thread.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+/// The processor's time of this thread, or of this process.
+fn cpu_time(of: ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(of);
     Duration::try_from(time).unwrap_or_default()
 }
 
@@ -179,7 +222,16 @@ fn last_words() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
     use super::*;
+
+    fn own_time() -> Duration {
+        cpu_time(ClockId::ThreadCPUTime)
+    }
 
     #[test]
     fn a_run_that_takes_too_much_of_the_processor_fails_unless_it_failed_already() {
@@ -197,13 +249,34 @@ mod tests {
     #[test]
     fn the_time_of_a_run_is_that_of_its_own_thread() {
         let busy = isolated(|| {
-            let started = cpu_time();
-            while cpu_time() - started < Duration::from_millis(30) {}
-            cpu_time()
+            let started = own_time();
+            while own_time() - started < Duration::from_millis(30) {}
+            own_time()
         });
         assert!(busy.unwrap() >= Duration::from_millis(30));
-        let idle = isolated(cpu_time).unwrap();
+        let idle = isolated(own_time).unwrap();
         assert!(idle < Duration::from_millis(30), "{idle:?}");
+    }
+
+    #[test]
+    fn a_run_hangs_if_it_works_for_long_or_if_nothing_moves_for_very_long() {
+        let patience = |process_ms, wall_clock_ms| Patience {
+            look_every: Duration::from_millis(1),
+            process_max: Duration::from_millis(process_ms),
+            wall_clock_max: Duration::from_millis(wall_clock_ms),
+        };
+        let (idle, verdict) = mpsc::sync_channel::<()>(1);
+        let waited = patience(60_000, 5).wait(&verdict);
+        assert!(waited.is_err_and(|what| what.contains("after 6ms")));
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = over.clone();
+        let spinning = thread::spawn(move || while !is_over.load(Ordering::Relaxed) {});
+        let waited = patience(20, 600_000).wait(&verdict);
+        assert!(waited.is_err_and(|what| what.contains("it hangs")));
+        over.store(true, Ordering::Relaxed);
+        spinning.join().unwrap();
+        idle.send(()).unwrap();
+        assert_eq!(patience(0, 0).wait(&verdict), Ok(()));
     }
 
     #[test]
