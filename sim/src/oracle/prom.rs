@@ -19,6 +19,7 @@ use sisyphus::{
 };
 
 use super::{Violation, evidence::Evidence, judge::Judge, log::DurableLog};
+use crate::trace::of_state;
 
 /// Questions of one follower for a read index that are remembered: the latest ones.
 const QUESTIONS_MAX: usize = 64;
@@ -105,7 +106,8 @@ impl Promised {
         let (before, after) = (promised.hard_state, found.hard_state);
         let forgot_vote = before.vote.is_some() && before.vote != after.vote;
         if after.term < before.term || (after.term == before.term && forgot_vote) {
-            return Err(format!("{before:?} was durable, and {after:?} is found"));
+            let (before, after) = (of_state(before), of_state(after));
+            return Err(format!("{before} was durable, and {after} is found"));
         }
         let found = DurableLog::restored(found.hard_state, found.base.at, &found.entries);
         match promised.lost_in(&found) {

@@ -4,6 +4,9 @@
 //! Every answer to a read is compared with the [`Truth`] at its revision, key by key, with all that is known
 //! of a key besides its value.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use sisyphus::{
     machine::{KeyValue, Page, Query},
     types::{NodeId, Revision},
@@ -43,18 +46,26 @@ pub fn check_page(
     Err(Violation::new("SNAP", what))
 }
 
-/// The first difference, in words.
+/// The first key that differs, in words.
 fn difference(expected: &Page, page: &Page) -> String {
-    let length = expected.kvs.len().max(page.kvs.len());
-    let pairs = (0..length).map(|at| (expected.kvs.get(at), page.kvs.get(at)));
-    let mut differing = pairs.filter(|(expected, found)| expected != found);
-    match differing.next() {
-        Some((expected, found)) => format!("{} where {} should be", told(found), told(expected)),
+    let (right, found) = (by_key(expected), by_key(page));
+    let mut keys: Vec<&Bytes> = right.keys().chain(found.keys()).copied().collect();
+    keys.sort();
+    let differs = |key: &&&Bytes| right.get(**key) != found.get(**key);
+    match keys.iter().find(differs) {
+        Some(key) => {
+            let [found, right] = [&found, &right].map(|kvs| told(kvs.get(*key).copied()));
+            format!("{found} where {right} should be")
+        }
         None => format!(
             "{} keys, more: {}, where {} keys, more: {} should be",
             page.count, page.more, expected.count, expected.more
         ),
     }
+}
+
+fn by_key(page: &Page) -> BTreeMap<&Bytes, &KeyValue> {
+    page.kvs.iter().map(|kv| (&kv.key, kv)).collect()
 }
 
 fn told(kv: Option<&KeyValue>) -> String {

@@ -27,6 +27,13 @@ impl Bench<'_> {
         self.adopt_first(in_orders(&scripted));
     }
 
+    /// Tries once more to write the operations down, if they are not yet.
+    pub(super) fn freeze_again(&mut self) {
+        if self.plan.script.is_none() {
+            self.freeze();
+        }
+    }
+
     /// The plan without faults that did not strike; what waited for an event waits for the same one,
     /// counted from just before it.
     fn without_idle_faults(&self) -> Plan {

@@ -11,7 +11,8 @@
 //! * **Freeze** ([`freeze`]): a run tells when each operation began and when each fault struck. The plan
 //!   is written down anew with these times, and without what had no time to happen. From then on,
 //!   leaving something out does not move what comes after it: an operation begins at its time, and a
-//!   fault that waited for the 150th sync waits for the first one from the millisecond in which that was.
+//!   fault that waited for the 150th sync waits for the first one from the millisecond in which that was. A
+//!   failure that does not survive this is frozen again whenever less is left to go otherwise.
 //! * **Delta debugging** ([`sweep`]; Zeller and Hildebrandt, "Simplifying and isolating failure-inducing
 //!   input", 2002): leave out one part after another, halves first, then smaller ones, until no single one can
 //!   go. Parts that can go one by one are tried together, which mostly works.
@@ -74,9 +75,12 @@ pub fn shrink(
     let mut bench = Bench::new(plan, jobs, runner, told)?;
     bench.freeze();
     bench.sweep_faults();
+    bench.freeze_again();
     bench.sweep_clients();
     bench.fewer_nodes();
+    bench.freeze_again();
     bench.tiny_limits();
+    bench.freeze_again();
     bench.sweep_operations();
     bench.calm_settings();
     bench.simple_times();

@@ -24,6 +24,7 @@ use crate::draw::mix;
 pub use data::{name_of_request, of_keys, of_kv, of_page, of_reply, of_txn};
 pub use parting::parting;
 pub use tell::Told;
+pub use words::of_state;
 
 /// Where lines are kept. Whoever started the run holds it too, so that a run that panics leaves its
 /// story behind.

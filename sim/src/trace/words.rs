@@ -40,7 +40,7 @@ fn yes(granted: bool) -> &'static str {
 }
 
 /// Term and vote.
-pub(super) fn of_state(state: HardState) -> String {
+pub fn of_state(state: HardState) -> String {
     let vote = state
         .vote
         .map_or("nobody".to_owned(), |node: NodeId| node.to_string());

@@ -137,7 +137,7 @@ pub(super) fn exhibit(op: &Op, us: u64, accuses: bool, why: &str) -> Exhibit {
     Exhibit {
         us,
         lane: format!("c{}", op.client),
-        says: format!("{} ({why})", op.says()),
+        says: format!("{why}: {}", op.says()),
         accuses,
         op: Some(op.op),
         line: None,
@@ -149,9 +149,11 @@ pub(super) fn server(case: &Case<'_>, op: &Op) -> Option<Exhibit> {
     let way = op.tries.last()?;
     let us = way.to?;
     let lane = case.lanes.iter().find(|lane| lane.node == way.node)?;
-    let was = lane.at(us)?;
+    // Just before: much ends in the moment in which an oracle speaks.
+    let now = us.saturating_sub(1);
+    let was = lane.at(now)?;
     let leads = case.lanes.iter().filter_map(|lane| {
-        let span = lane.at(us).filter(|span| span.role == Role::Leader)?;
+        let span = lane.at(now).filter(|span| span.role == Role::Leader)?;
         Some((span.term, lane.node, span.from))
     });
     let node = way.node;

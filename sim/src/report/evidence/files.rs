@@ -38,6 +38,39 @@ pub(super) fn broken(case: &Case<'_>) -> Vec<Exhibit> {
     found
 }
 
+/// PROM on a sampled image: what the disk had made durable, what it would hold after a loss of power now, and
+/// a name that was made and whose directory was not synced since.
+pub(super) fn lost_image(case: &Case<'_>) -> Vec<Exhibit> {
+    let (end, node) = (case.accused, nodes(case.what).first().copied());
+    let own = |line: &Line| line.node() == node;
+    let found = case
+        .what
+        .split_once(": ")
+        .map_or(case.what, |(_, found)| found);
+    let mut exhibits = Vec::new();
+    exhibits.extend(case.spoken(&format!("after a loss of power here: {found}")));
+    let tells = |line: &Line| own(line) && matches!(line.what.as_str(), "persisted" | "restored");
+    if let Some(last) = case.last(end, tells) {
+        let text = says_of(&case.lines[last], "calls durable");
+        exhibits.push(case.accuser(last, text));
+    }
+    let named = |line: &Line| {
+        let is_named = matches!(line.what.as_str(), "created" | "renamed");
+        own(line) && is_named && line.text("path").starts_with("log/")
+    };
+    if let Some(name) = case.last(end, named) {
+        let synced = |line: &Line| own(line) && line.what == "dir-synced";
+        let fate = match case.last(end, synced) > Some(name) {
+            true => "and has synced a directory since",
+            false => "and has synced no directory since",
+        };
+        let path = case.lines[name].text("path");
+        let text = format!("{} gives {path} its name, {fate}", case.lines[name].who);
+        exhibits.push(case.witness(name, text));
+    }
+    exhibits
+}
+
 /// How the process of `node` ended at this line: by which fault, if by one.
 pub(super) fn ending(case: &Case<'_>, node: u64, stopped: usize) -> Vec<Exhibit> {
     let us = case.lines[stopped].us;

@@ -76,6 +76,7 @@ pub(super) fn exhibits(case: &Case<'_>) -> Vec<Exhibit> {
         "LOGM" => protocol::two_entries(case),
         "SMS" => protocol::two_states(case),
         "MONO" => protocol::back(case),
+        "PROM" if case.what.contains(" image that ") => files::lost_image(case),
         "PROM" => protocol::unbacked(case),
         "QRM" => quorum::too_few(case),
         "LC" => quorum::incomplete(case),
@@ -113,7 +114,7 @@ fn exactly_once(case: &Case<'_>) -> Vec<Exhibit> {
 /// AUD: files that cannot be read, or a store that holds something else.
 fn audited(case: &Case<'_>) -> Vec<Exhibit> {
     match case.what.contains(" where ") {
-        true => replies::stored(case),
+        true => replies::audited(case),
         false => files::broken(case),
     }
 }
@@ -134,6 +135,20 @@ impl Case<'_> {
     /// The first event before `end` of which `is` holds.
     fn first(&self, end: usize, is: impl Fn(&Line) -> bool) -> Option<usize> {
         self.lines[..end.min(self.lines.len())].iter().position(is)
+    }
+
+    /// The accusation itself, on the lane of the node that it names.
+    fn spoken(&self, says: &str) -> Option<Exhibit> {
+        let line = self.lines.get(self.accused)?;
+        let node = nodes(self.what).first().copied();
+        Some(Exhibit {
+            us: line.us,
+            lane: node.map_or("world".to_owned(), |node| format!("n{node}")),
+            says: says.lines().next().unwrap_or_default().to_owned(),
+            accuses: true,
+            op: None,
+            line: Some(self.accused),
+        })
     }
 
     /// One of the two events that contradict each other.

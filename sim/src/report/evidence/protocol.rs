@@ -149,8 +149,10 @@ fn parted(case: &Case<'_>, second: usize, first: Option<usize>) -> Vec<Exhibit> 
             .split_once('#')
             .map(|(session, _)| session.to_owned())
     };
+    let node = first.and_then(|at| case.lines[at].node());
     let same_session = |other: &Line| {
         before(other)
+            && other.node() == node
             && session(line).is_some()
             && session(other) == session(line)
             && other.text("request") != request

@@ -27,11 +27,26 @@ pub(super) fn too_few(case: &Case<'_>) -> Vec<Exhibit> {
             found.push(case.accuser(last, text));
         }
     }
+    found.extend(older(case, second, have));
     let counts = |other: &Line| other.node() == line.node() && other.what == "members";
     if let Some(members) = case.last(second, counts) {
         found.push(case.witness(members, says_of(&case.lines[members], "")));
     }
     found
+}
+
+/// The entry, if it is of an older term than the leader's: that a quorum has it does not commit it.
+fn older(case: &Case<'_>, second: usize, have: &str) -> Option<Exhibit> {
+    let leads = number_after(case.what, "leads term ")?;
+    let at = positions(have)
+        .into_iter()
+        .find(|(_, term)| *term < leads)?;
+    let first = case.first(second, |line| line.node().is_some() && line.covers(at))?;
+    let text = format!(
+        "entry {} is of term {}: a leader of term {leads} may commit it only along with one of its own",
+        at.0, at.1
+    );
+    Some(case.accuser(first, text))
 }
 
 /// Whether a line tells what of the log is on a disk.

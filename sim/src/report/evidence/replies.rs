@@ -23,13 +23,17 @@ pub(super) fn judged(case: &Case<'_>) -> Vec<Exhibit> {
         _ => "that is not what it came to",
     };
     let mut found = told(case, op.op, true, why);
+    let before = found.len();
     found.extend(match case.oracle {
         "LIN" => overtaken(case, op),
-        "SNAP" => shown(case),
+        "SNAP" => stored(case),
         "STALE" => behind(case),
         _ => came_to(case, op),
     });
-    found.extend(server(case, op));
+    // Who applied a request twice need not be asked who it was.
+    if case.oracle != "XO" || found.len() == before {
+        found.extend(server(case, op));
+    }
     found
 }
 
@@ -66,12 +70,12 @@ fn overtaken(case: &Case<'_>, op: &Op) -> Vec<Exhibit> {
         (!is_same, !other.made, other.revision)
     };
     let first = case.ops.iter().filter(later).min_by_key(rank);
-    let why = "this was over before the other began, and comes after it by its revision";
+    let why = "over before the other began, with a later revision";
     first.map_or(Vec::new(), |other| told(case, other.op, true, why))
 }
 
 /// Who wrote what should be there, who removed what should not, and who wrote what is shown.
-pub(super) fn shown(case: &Case<'_>) -> Vec<Exhibit> {
+fn shown(case: &Case<'_>) -> Vec<Exhibit> {
     let (is, should) = case.what.split_once(" where ").unwrap_or((case.what, ""));
     let at = number_after(case.what, "at revision ").unwrap_or(u64::MAX);
     let mut found = Vec::new();
@@ -141,7 +145,11 @@ fn came_to(case: &Case<'_>, op: &Op) -> Vec<Exhibit> {
             _ => case.witness(at, text),
         }
     };
-    applied.into_iter().enumerate().map(tell).collect()
+    let mut found: Vec<Exhibit> = applied.into_iter().enumerate().map(tell).collect();
+    if !found.is_empty() {
+        found.extend(sendings(case, &way.request, way.from));
+    }
+    found
 }
 
 /// Where a node applied a request: lines, from first to last.
@@ -241,23 +249,19 @@ pub(super) fn done_after_all(case: &Case<'_>) -> Vec<Exhibit> {
     found
 }
 
-/// AUD: who wrote what the store lacks, and when the node last made or removed tables.
-pub(super) fn stored(case: &Case<'_>) -> Vec<Exhibit> {
+/// Who wrote what a store lacks or removed what it shows, and when its node last merged tables.
+fn stored(case: &Case<'_>) -> Vec<Exhibit> {
     let mut found = shown(case);
     let node = super::nodes(case.what).first().copied();
     let all = (0, case.accused);
     found.extend(node.and_then(|node| files::merged(case, node, all)));
-    if let Some(accusation) = case.lines.get(case.accused) {
-        let lane = node.map_or("world".to_owned(), |node| format!("n{node}"));
-        found.push(Exhibit {
-            us: accusation.us,
-            lane,
-            says: case.what.to_owned(),
-            accuses: true,
-            op: None,
-            line: Some(case.accused),
-        });
-    }
+    found
+}
+
+/// AUD: the same, in the end.
+pub(super) fn audited(case: &Case<'_>) -> Vec<Exhibit> {
+    let mut found = stored(case);
+    found.extend(case.spoken(case.what));
     found
 }
 

@@ -54,6 +54,9 @@ function search(list, us, time) {
 /** The last entry of a list sorted by time that is not after `us`. */
 const latest = (list, us, time) => list[search(list, us + 1, time) - 1];
 
+/** What a lane is called: who asks last is nobody's client. */
+const nameOf = lane => lane.startsWith("c") && +lane.slice(1) > 100 ? "the end" : lane;
+
 /** An operation in a few letters. */
 function brief(op) {
   const [verb, ...rest] = op.call.split(" ");

@@ -467,7 +467,7 @@ function drawGutter(pen) {
     }
   }
   for (const place of clientLanes) {
-    write(pen, place.client > 100 ? "the end" : place.name, 10, place.middle, { size: 12, weight: 600, colour: colours.soft });
+    write(pen, nameOf(place.name), 10, place.middle, { size: 12, weight: 600, colour: colours.soft });
   }
 }
 

@@ -31,13 +31,13 @@ function contradiction() {
   const card = el("div", { class: "card" }, el("h3", {}, heads[accusing.length] || "These events contradict each other"));
   for (const exhibit of accusing) {
     card.append(el("div", { class: "pair" }, badge(exhibit),
-      el("span", {}, el("b", {}, `${exhibit.lane}, ${at(exhibit.us)} ms: `), exhibit.says)));
+      el("span", {}, el("b", {}, `${nameOf(exhibit.lane)}, ${at(exhibit.us)} ms: `), exhibit.says)));
   }
   const others = exhibits.filter(exhibit => !exhibit.accuses);
   if (others.length) card.append(el("h3", { style: "margin-top:8px" }, "How it came to that"));
   for (const exhibit of others.slice(0, 6)) {
     card.append(el("div", { class: "pair" }, badge(exhibit),
-      el("span", {}, el("b", {}, `${exhibit.lane}, ${at(exhibit.us)} ms: `), exhibit.says)));
+      el("span", {}, el("b", {}, `${nameOf(exhibit.lane)}, ${at(exhibit.us)} ms: `), exhibit.says)));
   }
   return card;
 }
@@ -50,7 +50,7 @@ function showStory() {
     const exhibit = exhibits[step.exhibit - 1];
     const go = () => look(step.us);
     $("story").append(el("li", { class: step.kind, tabindex: "0", onclick: go, onkeydown: key => key.key === "Enter" && go() },
-      el("span", { class: "at" }, at(step.us) + " ms"), el("span", { class: "who" }, step.lane),
+      el("span", { class: "at" }, at(step.us) + " ms"), el("span", { class: "who" }, nameOf(step.lane)),
       exhibit ? badge(exhibit) : el("span", {}), el("span", {}, step.says)));
   }
 }
