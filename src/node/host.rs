@@ -9,6 +9,7 @@ use super::{
     Announced, Behind, Failure, Fate, Identity, LogStore, Observer, Order, RequestError, Roster,
     ShardStatus, StartError, Status, fence,
     identity::{self, Claim},
+    inbox::{Inbox, inbox},
     link::Link,
     recover,
     replica::{Completion, Inputs},
@@ -25,7 +26,7 @@ use crate::{
     },
     machine::{self, Members},
     rng::Rng,
-    rpc::{self, Asked, PeerBody},
+    rpc::{self, Asked},
     types::{NodeId, ShardId, Term},
 };
 
@@ -37,9 +38,6 @@ pub(super) const SHARDS: [ShardId; 1] = [ShardId(0)];
 
 /// Requests that wait for a replica to take them in; beyond, callers wait, inside their deadline.
 const REQUESTS: usize = 1_024;
-
-/// Frames of peers that wait for a replica; more are dropped, as a network would.
-const FRAMES: usize = 4_096;
 
 /// What a node is.
 #[derive(Clone, Debug)]
@@ -93,7 +91,7 @@ struct Inner {
 /// A shard as seen from outside its tasks.
 pub(super) struct Shard {
     pub(super) requests: Sender<Request>,
-    pub(super) peers: Sender<(NodeId, PeerBody)>,
+    pub(super) peers: Inbox,
     pub(super) board: Board,
     pub(super) reader: machine::Reader,
     pub(super) roster: watch::Receiver<Roster>,
@@ -145,7 +143,7 @@ impl Host {
             let (reader, roster) = (applier.machine.reader(), applier.roster.subscribe());
             let (completions, completed) = channel::<Completion>(start::COMPLETIONS);
             let (requests, requested) = channel(REQUESTS);
-            let (peers, heard) = channel(FRAMES);
+            let (peers, heard) = inbox();
             let inputs = Inputs {
                 completions: completed,
                 peers: heard,
@@ -356,6 +354,7 @@ impl Host {
 impl Inbound for Host {
     fn deliver(&self, from: NodeId, frame: Bytes) {
         let Settings { cluster, node, .. } = self.inner.settings;
+        let frame_bytes = frame.len();
         let envelope = match rpc::decode(frame) {
             Ok(envelope) => envelope,
             Err(error) => return tracing::warn!("a frame of {from} is not an envelope: {error}"),
@@ -365,8 +364,7 @@ impl Inbound for Host {
             return tracing::warn!("a frame of {from} has a wrong address; dropped");
         }
         if let Some(shard) = self.inner.shards.get(&envelope.shard) {
-            // A full queue drops the frame, as a network would.
-            let _ = shard.peers.try_send((from, envelope.body));
+            shard.peers.put(from, envelope.body, frame_bytes);
         }
     }
 }

@@ -68,6 +68,7 @@ mod fence;
 mod forwards;
 mod host;
 mod identity;
+mod inbox;
 mod incoming;
 mod link;
 mod log_store;

@@ -9,6 +9,7 @@ use super::{
     divergence::Divergence,
     fate::{Fate, Waiter},
     forwards::Forwards,
+    inbox::Letters,
     link::Link,
     pending::Pending,
     reads::Reads,
@@ -69,7 +70,7 @@ pub(super) enum Completion {
 /// The queues that feed a replica.
 pub(super) struct Inputs {
     pub(super) completions: Receiver<Completion>,
-    pub(super) peers: Receiver<(NodeId, PeerBody)>,
+    pub(super) peers: Letters,
     pub(super) requests: Receiver<Request>,
 }
 
@@ -153,8 +154,8 @@ impl Replica {
         }
         for _ in 0..most {
             match inputs.peers.try_recv() {
-                Ok((from, body)) => self.hear(from, body),
-                Err(_) => break,
+                Some((from, body)) => self.hear(from, body),
+                None => break,
             }
         }
         for _ in 0..most {
