@@ -25,7 +25,7 @@ struct Bend {
     wall_offset_ms: AtomicI64,
     /// By how much the node's second is longer than a second, in millionths.
     drift_ppm: AtomicI64,
-    /// When the pace changed last, in microseconds since the clock was made, truly
+    /// When the pace changed or the clock leapt last, in microseconds since the clock was made, truly
     since_us: AtomicU64,
     /// and as the clock showed it.
     shown_us: AtomicU64,
@@ -38,6 +38,12 @@ impl Bend {
         self.since_us.store(true_us, Ordering::Relaxed);
         self.shown_us.store(shown_us, Ordering::Relaxed);
         self.drift_ppm.store(drift_ppm, Ordering::Relaxed);
+    }
+
+    /// At this moment it shows so many microseconds more than a moment before.
+    fn leap(&self, true_us: u64, by_us: u64) {
+        self.pace(true_us, self.drift_ppm.load(Ordering::Relaxed));
+        self.shown_us.fetch_add(by_us, Ordering::Relaxed);
     }
 
     /// What the clock shows so many true microseconds after it was made.
@@ -72,6 +78,12 @@ impl Clock {
             .wall_offset_ms
             .store(wall_offset_ms, Ordering::Relaxed);
         self.bend.pace(self.true_us(), drift_ppm);
+    }
+
+    /// Lets this clock and its clones show `by` more from now on, as that of a machine which was suspended and
+    /// is told the time. Timers that run are not shortened.
+    pub fn leap(&self, by: Duration) {
+        self.bend.leap(self.true_us(), by.as_micros() as u64);
     }
 
     /// Microseconds since this clock was made. Never goes back.
@@ -114,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bent_clock_goes_by_its_pace_and_never_jumps() {
+    fn a_bent_clock_goes_by_its_pace_and_jumps_when_told_to() {
         let bend = Bend::default();
         assert_eq!(bend.show(5_000), 5_000);
         bend.pace(5_000, 1_000_000);
@@ -123,5 +135,11 @@ mod tests {
         assert_eq!(bend.show(8_000), 8_000, "its seconds take half of one");
         bend.pace(8_000, 0);
         assert_eq!(bend.show(9_000), 9_000);
+        bend.leap(9_000, 500);
+        assert_eq!(bend.show(9_000), 9_500);
+        bend.pace(9_000, 1_000_000);
+        bend.leap(9_200, 1_000);
+        assert_eq!(bend.show(9_200), 10_600);
+        assert_eq!(bend.show(9_400), 10_700, "it keeps its pace");
     }
 }

@@ -86,6 +86,13 @@ impl Directory {
         }
     }
 
+    /// Where clients reach the members that are known, as far as those have said it.
+    pub fn faces(&self) -> Vec<String> {
+        let me = self.shared.me.borrow();
+        let all = me.members.iter().chain(me.expected.iter());
+        all.map(|member| member.grpc.clone()).collect()
+    }
+
     /// Waits until a peer says that this node cannot go on as a member; answers its words.
     pub async fn told_to_leave(&self) -> String {
         let mut dismissed = self.shared.dismissed.subscribe();

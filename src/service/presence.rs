@@ -1,6 +1,9 @@
 //! What a node that runs does about its membership: keeps its peers' addresses as the replicated list
-//! says, says its own, and ends when it hears that it was removed or has lost its disk. And what it
-//! starts with, once it is known which member it is.
+//! says, says its own, looks for a leader that it has not heard of, and ends when it hears that it was removed
+//! or has lost its disk. And what it starts with, once it is known which member it is.
+//!
+//! A node that was away while the members changed may know nobody of those who lead now, and listens to
+//! nobody whom it does not know. So the replicated list cannot reach it, and it has to ask for it.
 
 use std::time::Duration;
 
@@ -24,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// After so many pauses without a leader others are asked who belongs to the cluster.
+const LEADERLESS_PAUSES: u32 = 2;
 
 /// What a node starts its host with.
 pub fn settings(config: &Config, entry: &Entry) -> Settings {
@@ -53,6 +59,7 @@ pub fn me(config: &Config, entry: &Entry) -> Me {
 }
 
 /// A node that takes part in its cluster, and what it does that with.
+#[derive(Clone)]
 pub struct Presence {
     /// The node.
     pub host: Host,
@@ -76,6 +83,7 @@ impl Presence {
         let (host, directory) = (self.host.clone(), self.directory.clone());
         tasks.spawn(follow_members(host.clone(), directory.clone()));
         tasks.spawn(hear_of_dismissal(host, directory));
+        tasks.spawn(self.clone().look_for_leader());
         tasks.spawn(self.introduce());
     }
 
@@ -107,15 +115,46 @@ impl Presence {
     }
 
     async fn learn_from_others(&self, members: &Members) {
-        let config = &self.config;
-        let founders = config.members.iter().map(|member| &member.grpc);
-        let others: Vec<String> = config.join.iter().chain(founders).cloned().collect();
         if members.is_empty()
-            && !others.is_empty()
-            && let Some(members) = ask_members(&others, &self.clock, &self.rng).await
+            && let Some(members) = self.ask_others().await
         {
             self.directory.learn(&members);
         }
+    }
+
+    /// While nobody leads as far as this node knows, calls and listens to those as well whom others name. What
+    /// its own log says later takes their place.
+    async fn look_for_leader(self) {
+        let mut leaderless = 0;
+        loop {
+            self.clock.sleep(PAUSE).await;
+            match self.host.leader(SHARD) {
+                Some(_) => leaderless = 0,
+                None => leaderless += 1,
+            }
+            if leaderless >= LEADERLESS_PAUSES
+                && let Some(members) = self.ask_others().await
+            {
+                self.directory.expect(members);
+                leaderless = 0;
+            }
+        }
+    }
+
+    /// The members as a leader has them, if any of those answers whom this node was ever told of.
+    async fn ask_others(&self) -> Option<Members> {
+        let config = &self.config;
+        let founders = config.members.iter().map(|member| member.grpc.clone());
+        let own = config.member().grpc;
+        let mut others: Vec<String> = config.join.iter().cloned().chain(founders).collect();
+        others.extend(self.directory.faces());
+        others.retain(|address| !address.is_empty() && *address != own);
+        others.sort_unstable();
+        others.dedup();
+        if others.is_empty() {
+            return None;
+        }
+        ask_members(&others, &self.clock, &self.rng).await
     }
 }
 

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use watch::Watch;
 
 /// Every rare thing that has to happen. Each has a name in the words of who reads the list.
-pub const PROBES: [&str; 34] = [
+pub const PROBES: [&str; 36] = [
     "a chunk of a snapshot was missed",
     "a client was answered at a later attempt",
     "a compaction merged tables",
@@ -29,9 +29,11 @@ pub const PROBES: [&str; 34] = [
     "a leader handed its leadership over",
     "a leader was deposed with uncommitted entries",
     "a log began anew after a snapshot",
+    "a machine came back with an empty disk",
     "a memtable was frozen while another was flushing",
     "a node started with its machine ahead of its log",
     "a node started from a log that was cut",
+    "a node that had lost its disk was not heard",
     "a pre-vote was refused",
     "a read that may be old was old",
     "a read waited for the first commit of its term",
@@ -55,8 +57,9 @@ pub const PROBES: [&str; 34] = [
 ];
 
 /// Those that need thousands of runs.
-pub const SCARCE: [&str; 2] = [
+pub const SCARCE: [&str; 3] = [
     "a node started with its machine ahead of its log",
+    "a node that had lost its disk was not heard",
     "an installed snapshot met a longer log",
 ];
 

@@ -110,15 +110,16 @@ impl Inode {
         self.dirty.retain(|_, change| *change > flush.changes);
     }
 
-    /// The sync has failed: each sector that it covered reached the platter or did not. The page
-    /// cache takes all of them for clean, so that no later sync carries them there, unless it
+    /// The sync has failed: each sector that it covered reached the platter or did not; mostly none did, as the
+    /// device refused a whole request. The page cache takes all of them for clean, so that no later sync carries them there, unless it
     /// `keeps_dirty` what it could not write.
     pub fn fail_sync(&mut self, flush: Flush, keeps_dirty: bool, waste: &mut Waste, rng: &mut Rng) {
         if rng.chance(0.5) {
             self.resize(flush.length, waste);
         }
+        let reaches = *rng.pick(&[0.0, 0.0, 0.5, 0.9]);
         for (sector, bytes) in flush.sectors {
-            if rng.chance(0.5) {
+            if rng.chance(reaches) {
                 self.put(sector, &bytes);
             }
         }

@@ -20,8 +20,8 @@
 //!   that syncing again does not help, or keeps them dirty. A disk may be full; the part of a write that
 //!   fits is written. It may be slow, or *stuck*: operations do not return until that is over.
 //! * **Damage** ([`rot`]): bits flip, sectors turn to garbage, and writes that were acknowledged turn out to
-//!   be lost or misdirected. Or a directory is gone, or everything. What is damaged is known here ([`Drive::damaged`]), so that excuses can be
-//!   checked.
+//!   be lost or misdirected. Or a directory is gone, or everything. What is damaged is known here
+//!   ([`Drive::damaged`]), so that excuses can be checked.
 //! * **Images** ([`Drive::image`]): what else a loss of power might have left at this moment, to be opened
 //!   beside the run.
 //! * **Process crash**: the kernel lives on, and with it everything that was written.

@@ -2,7 +2,7 @@
 
 use sisyphus::{config::Limits, rng::Rng, types::NodeId};
 
-use super::{Condition, Fault, Moment, Until, When, Who, swarm::Kind};
+use super::{Condition, Fault, Moment, Until, What, When, Who, swarm::Kind};
 use crate::draw::log_uniform;
 
 /// What the faults of one kind are drawn with.
@@ -66,7 +66,26 @@ impl Draws {
             what: self.what(kind, who.clone()),
             until,
         };
-        kinds.into_iter().map(fault).collect()
+        let mut faults: Vec<Fault> = kinds.into_iter().map(fault).collect();
+        if kind == Kind::Failing {
+            faults.extend(self.power_loss_after(&when, &who));
+        }
+        faults
+    }
+
+    /// What a failed sync has dropped from the page cache is missed only when the power goes, too: in half of the
+    /// cases it does, a little later.
+    fn power_loss_after(&mut self, when: &When, who: &Who) -> Option<Fault> {
+        let &When::At { ms } = when else {
+            return None;
+        };
+        let later_ms = log_uniform(&mut self.rng, 2, 1_000);
+        let is_drawn = self.rng.chance(0.5);
+        is_drawn.then(|| Fault {
+            when: When::At { ms: ms + later_ms },
+            what: What::PowerLoss { who: who.clone() },
+            until: Until::After { ms: later_ms },
+        })
     }
 
     /// At this time, in milliseconds, or at an event.
@@ -133,6 +152,7 @@ impl Draws {
 
     fn who(&mut self, kind: Kind, on_event: bool) -> Who {
         match kind {
+            Kind::Links if self.rng.chance(0.33) => self.one(on_event),
             Kind::Blackout | Kind::Links | Kind::Corrupt if self.rng.chance(0.5) => Who::All,
             Kind::Reconfigure => Who::All,
             Kind::Blackout | Kind::Links | Kind::Corrupt => self.some(),

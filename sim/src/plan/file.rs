@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{CLIENTS_MAX, NODES_MAX, Plan, VERSION, When};
+use super::{CLIENTS_MAX, Fault, NODES_MAX, Plan, VERSION, What, When};
 
 /// The longest file that is taken for a plan, in bytes.
 const FILE_BYTES_MAX: usize = 16 << 20;
@@ -79,6 +79,12 @@ impl Plan {
                 "`limits.lease_reads` trusts clocks to {} ppm, and there is one that is off by {drift_ppm}",
                 limits.clock_drift_ppm_max
             ));
+        }
+        let leaps = |fault: &Fault| matches!(fault.what, What::Clock { leap_ms: 1.., .. });
+        if limits.lease_reads && self.faults.iter().any(leaps) {
+            return Err(
+                "`limits.lease_reads` trusts clocks, and there is one that leaps".to_owned(),
+            );
         }
         self.check_faults()
     }

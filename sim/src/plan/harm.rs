@@ -3,7 +3,7 @@
 use sisyphus::{config::Limits, rng::Rng};
 
 use super::{
-    Cut, Damage, DiskModel, LinkModel, What, Who,
+    Cut, Damage, DiskModel, LinkModel, Way, What, Who,
     faults::Draws,
     swarm::{Kind, limits},
 };
@@ -25,10 +25,7 @@ impl Draws {
                     false => Cut::Deaf { side: who },
                 },
             },
-            Kind::Links => What::Links {
-                who,
-                link: self.bad_link(),
-            },
+            Kind::Links => self.bad_links(who),
             Kind::Disks => What::Disks {
                 who,
                 disk: self.slow_disk(),
@@ -39,6 +36,7 @@ impl Draws {
             Kind::Corrupt => What::Links {
                 who,
                 link: self.corrupting_link(),
+                way: Way::Both,
             },
             Kind::Failing => self.failing(who),
             Kind::WriteErrors => What::Failing {
@@ -92,6 +90,7 @@ impl Draws {
                 who,
                 offset_ms: self.rng.between(0, 20_000) as i64 - 10_000,
                 drift_ppm: self.drift(),
+                leap_ms: self.leap(),
             },
         }
     }
@@ -154,13 +153,21 @@ impl Draws {
         }
     }
 
-    fn bad_link(&mut self) -> LinkModel {
+    /// Links that are bad in both directions, or in one alone: there they may be slower than elections are.
+    fn bad_links(&mut self, who: Who) -> What {
+        let way = *self.rng.pick(&[Way::Both, Way::Both, Way::In, Way::Out]);
+        let slowest_us = if way == Way::Both { 150_000 } else { 500_000 };
+        let link = self.bad_link(slowest_us);
+        What::Links { who, link, way }
+    }
+
+    fn bad_link(&mut self, slowest_us: u64) -> LinkModel {
         let rng = &mut self.rng;
         let rate = |rng: &mut Rng| match rng.chance(0.5) {
             true => log_uniform(rng, 500, 500_000) as u32,
             false => 0,
         };
-        let delay_us_max = log_uniform(rng, 1_000, 150_000);
+        let delay_us_max = log_uniform(rng, 1_000, slowest_us);
         LinkModel {
             delay_us_min: delay_us_max / *rng.pick(&[1, 10, 1_000]),
             delay_us_max,
@@ -198,6 +205,14 @@ impl Draws {
             failed_write_ppm: 0,
             failed_read_ppm: 0,
             room_bytes: is_full.then_some(room),
+        }
+    }
+
+    /// A clock that is told how long its machine was suspended; half of them were not.
+    fn leap(&mut self) -> u64 {
+        match self.rng.chance(0.5) {
+            true => log_uniform(&mut self.rng, 1, 10_000),
+            false => 0,
         }
     }
 

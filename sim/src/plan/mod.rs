@@ -48,7 +48,7 @@ pub use fault::{Condition, Fault, Until, When};
 pub use model::{DiskModel, LinkModel, Workload};
 pub use moment::Moment;
 pub use script::{Script, Step};
-pub use what::{Cut, Damage, What, Who};
+pub use what::{Cut, Damage, Way, What, Who};
 pub use words::{kind, show};
 
 /// The version of the format; another one is refused.

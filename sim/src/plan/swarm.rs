@@ -127,12 +127,16 @@ pub(super) fn plan(seed: u64) -> Plan {
     plan
 }
 
-/// Half of the runs trust clocks. In them clocks are wrong by a tenth of what they are elsewhere, and
-/// the nodes are told by how much; the time of day may be anything.
+/// Half of the runs trust clocks. In them clocks are wrong by a tenth of what they are elsewhere, never leap, and
+/// the nodes are told by how much they are wrong; the time of day may be anything.
 fn read_by_leases(plan: &mut Plan) {
     for fault in &mut plan.faults {
-        if let What::Clock { drift_ppm, .. } = &mut fault.what {
+        if let What::Clock {
+            drift_ppm, leap_ms, ..
+        } = &mut fault.what
+        {
             *drift_ppm /= 10;
+            *leap_ms = 0;
         }
     }
     plan.limits.lease_reads = true;

@@ -132,6 +132,7 @@ fn a_plan_that_trusts_clocks_more_than_they_deserve_is_refused() {
         who: Who::All,
         offset_ms: 0,
         drift_ppm: -500_000,
+        leap_ms: 0,
     };
     let mut lying = plan;
     lying.faults = vec![Fault {
@@ -141,11 +142,15 @@ fn a_plan_that_trusts_clocks_more_than_they_deserve_is_refused() {
     }];
     lying.limits.lease_reads = true;
     assert_eq!(lying.drift_ppm_max(), 1_000_000, "twice as fast");
-    assert!(
-        Plan::parse(&lying.to_json())
-            .unwrap_err()
-            .contains("trusts clocks")
-    );
+    let refused = |plan: &Plan| Plan::parse(&plan.to_json()).unwrap_err();
+    assert!(refused(&lying).contains("trusts clocks to"));
+    if let What::Clock {
+        drift_ppm, leap_ms, ..
+    } = &mut lying.faults[0].what
+    {
+        (*drift_ppm, *leap_ms) = (0, 7);
+    }
+    assert!(refused(&lying).contains("one that leaps"));
 }
 
 #[test]

@@ -44,12 +44,15 @@ pub enum What {
         /// Between whom.
         cut: Cut,
     },
-    /// The links of some nodes, in both directions, behave differently.
+    /// The links of some nodes behave differently.
     Links {
         /// Whose.
         who: Who,
         /// How.
         link: LinkModel,
+        /// In which directions.
+        #[serde(default, skip_serializing_if = "Way::is_both")]
+        way: Way,
     },
     /// Disks change their speed.
     Disks {
@@ -156,7 +159,29 @@ pub enum What {
         offset_ms: i64,
         /// By how much the node's second is longer than a second, in millionths.
         drift_ppm: i64,
+        /// How far the clock that measures intervals leaps ahead as the fault begins, in milliseconds.
+        #[serde(default)]
+        leap_ms: u64,
     },
+}
+
+/// Directions of a node's links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// To the node and from it.
+    #[default]
+    Both,
+    /// To the node: what it asks is heard at once, and it hears the answers late.
+    In,
+    /// From the node.
+    Out,
+}
+
+impl Way {
+    fn is_both(&self) -> bool {
+        *self == Way::Both
+    }
 }
 
 /// How synced bytes are damaged (Bairavasundaram et al., "An Analysis of Data Corruption in the

@@ -200,6 +200,7 @@ impl World {
             *place = new;
         }
         drop(staff);
+        self.saw("a machine came back with an empty disk");
         self.note(Source::World, "replaced", &[old.0, new.0], || json!({}));
         true
     }
@@ -208,6 +209,7 @@ impl World {
     pub(super) fn starts_anew(&self, node: NodeId, trouble: &str) -> bool {
         let does = trouble.contains(EMPTY_IT) && self.is_returning(node);
         if does {
+            self.saw("a node that had lost its disk was not heard");
             self.nemesis.empty_again(node, self.now_us());
         }
         does

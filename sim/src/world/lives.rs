@@ -1,6 +1,6 @@
 //! Starting and ending processes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use madsim::task::NodeId as Machine;
 use serde_json::json;
@@ -176,6 +176,13 @@ impl World {
         self.life(node, |life| life.bend = (offset_ms, drift_ppm));
         if let Some(clock) = self.clock(node) {
             clock.bend(offset_ms, drift_ppm);
+        }
+    }
+
+    /// Lets the clock of `node` leap ahead. The next process has another.
+    pub(super) fn leap(&self, node: NodeId, by: Duration) {
+        if let Some(clock) = self.clock(node) {
+            clock.leap(by);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What each kind of fault does, and what is undone when it is over.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sisyphus::types::NodeId;
 
@@ -26,8 +26,8 @@ impl World {
             }),
             What::Pause { .. } => each(&|node| self.pause(node)),
             What::Partition { cut } => self.cut(place, cut, nodes),
-            What::Links { link, .. } => {
-                for (from, to) in self.all_links(nodes) {
+            What::Links { link, way, .. } => {
+                for (from, to) in self.all_links(nodes, *way) {
                     self.net.degrade(from, to, place as u64, *link);
                 }
             }
@@ -58,8 +58,12 @@ impl World {
             What::Clock {
                 offset_ms,
                 drift_ppm,
+                leap_ms,
                 ..
-            } => each(&|node| self.bend(node, *offset_ms, *drift_ppm)),
+            } => each(&|node| {
+                self.bend(node, *offset_ms, *drift_ppm);
+                self.leap(node, Duration::from_millis(*leap_ms));
+            }),
         }
     }
 
@@ -95,8 +99,8 @@ impl World {
             What::Wipe { .. } => self.let_up(struck.nodes[0]),
             What::Pause { .. } => each(&|node| self.resume(node)),
             What::Partition { .. } => self.uncut(struck),
-            What::Links { .. } => {
-                for (from, to) in self.all_links(&struck.nodes) {
+            What::Links { way, .. } => {
+                for (from, to) in self.all_links(&struck.nodes, *way) {
                     self.net.restore(from, to, place as u64);
                 }
             }

@@ -6,7 +6,7 @@ use sisyphus::types::NodeId;
 
 use super::{Struck, Task};
 use crate::{
-    plan::{Cut, What},
+    plan::{Cut, Way, What},
     world::World,
 };
 
@@ -80,9 +80,12 @@ impl World {
         self.pairs().filter(is_lost).collect()
     }
 
-    /// The links that begin or end at one of `nodes`.
-    pub(super) fn all_links(&self, nodes: &[NodeId]) -> Vec<Pair> {
-        let touches = |(from, to): &Pair| nodes.contains(from) || nodes.contains(to);
+    /// The links of `nodes` in these directions.
+    pub(super) fn all_links(&self, nodes: &[NodeId], way: Way) -> Vec<Pair> {
+        let touches = |(from, to): &Pair| {
+            let (leaves, arrives) = (nodes.contains(from), nodes.contains(to));
+            (leaves && way != Way::In) || (arrives && way != Way::Out)
+        };
         self.pairs().filter(touches).collect()
     }
 
