@@ -8,6 +8,7 @@ use sisyphus::{
 
 use super::{
     bank::Bank,
+    bundle::Bundles,
     list::Lists,
     part::{Part, Step, Turn},
     register::Registers,
@@ -54,12 +55,13 @@ impl Chooser {
         };
         let workload = &chooser.workload;
         let registers = Registers::new(workload, chooser.is_reader());
-        let parts: [(u64, Box<dyn Part>); 5] = [
+        let parts: [(u64, Box<dyn Part>); 6] = [
             (workload.registers(), Box::new(registers)),
             (workload.scans, Box::new(Scans)),
             (workload.appends, Box::new(Lists::new(workload.lists))),
             (workload.rotations, Box::new(Ring::new(workload.ring))),
             (workload.transfers, Box::new(Bank::new(workload.accounts))),
+            (workload.bundles, Box::new(Bundles::new(workload.bundled))),
         ];
         chooser.parts = parts
             .into_iter()

@@ -17,6 +17,7 @@
 //! | [`list`] | append by compare-and-set | what was appended is there once, in one order |
 //! | [`ring`] | rotate three pointers in a transaction | one ring, once around |
 //! | [`bank`] | move money in a transaction | one sum |
+//! | [`bundle`] | do several things of all kinds in a transaction | |
 //!
 //! * [`choice`]: what to do next, drawn from (seed, client, number of the operation).
 //! * [`ask`], [`wire`]: how to ask it over gRPC, and what the answer means.
@@ -25,6 +26,7 @@
 
 mod ask;
 mod bank;
+mod bundle;
 mod call;
 mod choice;
 mod list;

@@ -1,10 +1,11 @@
 //! AUD: what the nodes ended with. Each store holds what the applied commands come to (the
 //! [`Truth`]), at the latest revision and at revisions of the past; and its files are those of its manifest, each
-//! block as it was written.
+//! block as it was written. Who takes part is a part of the state as well: nodes that have applied the same agree on it.
 
 use sisyphus::{
     lsm::Report,
     machine::{Page, Query},
+    node::Roster,
     types::{NodeId, Revision},
 };
 
@@ -29,6 +30,25 @@ pub fn check_store(
     checked.map_err(|violation| Violation::new("AUD", violation.what))
 }
 
+/// All nodes have applied the same, and so they name the same nodes as those who take part.
+pub fn check_members(rosters: &[(NodeId, Roster)]) -> Result<(), Violation> {
+    let part = |roster: &Roster| (roster.membership.clone(), roster.members.clone());
+    let parts = rosters.windows(2);
+    for pair in parts {
+        let [(one, its), (other, others)] = pair else {
+            continue;
+        };
+        if part(its) != part(others) {
+            let what = format!(
+                "in the end {one} says that {} take part, and {other} that {} do (as of {} and {})",
+                its.membership, others.membership, its.since, others.since
+            );
+            return Err(Violation::new("AUD", what));
+        }
+    }
+    Ok(())
+}
+
 /// The files of `node` were checked; `when` says in which state they were.
 pub fn check_files(node: NodeId, when: &str, report: &Report) -> Result<(), Violation> {
     let Some(finding) = report.findings.first() else {
@@ -46,7 +66,7 @@ pub fn check_files(node: NodeId, when: &str, report: &Report) -> Result<(), Viol
 
 #[cfg(test)]
 mod tests {
-    use sisyphus::lsm::Finding;
+    use sisyphus::{lsm::Finding, raft::Membership};
 
     use super::*;
     use crate::oracle::truth::tests::{all, put, truth};
@@ -61,6 +81,20 @@ mod tests {
         assert!(!check(4, &page), "another revision");
         assert!(!check(3, &truth.page(&all(), 2)), "another value");
         assert!(!check(3, &Page::default()), "nothing");
+    }
+
+    #[test]
+    fn nodes_that_disagree_on_who_takes_part_are_seen() {
+        let roster = |ids: &[u64]| Roster {
+            membership: Membership::of_voters(ids.iter().copied().map(NodeId)),
+            ..Roster::default()
+        };
+        let check = |one: &[u64], other: &[u64]| {
+            check_members(&[(NodeId(1), roster(one)), (NodeId(2), roster(other))]).is_ok()
+        };
+        assert!(check(&[1, 2, 3], &[1, 2, 3]));
+        assert!(!check(&[1, 2, 3], &[]));
+        assert!(!check(&[1, 2, 3], &[1, 2, 4]));
     }
 
     #[test]

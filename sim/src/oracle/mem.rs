@@ -2,7 +2,7 @@
 //!
 //! * What a leader has under way to one follower: what it has sent and not heard of (§10.2.1 of the
 //!   thesis: pipelining), at every append.
-//! * The log in memory and on disk, memtables, files: ten times a second, from what a node says of itself and
+//! * The log in memory and on disk, memtables, tables and what is in them, files: four times a second, from what a node says of itself and
 //!   from its drive.
 //!
 //! The bounds follow from the limits that the servers run with. A log is cut behind what the machine has
@@ -38,6 +38,13 @@ const UNFLUSHED_MEMTABLES: u64 = 16;
 /// written or are gone and not removed yet.
 const FILES_BESIDE_TABLES: u64 = 64;
 
+/// What a version in a table takes beside its value, in bytes: its key, its record, and its part of the
+/// index and of the filter.
+const VERSION_BYTES: u64 = 192;
+
+/// What a table takes beside its versions, in bytes.
+const TABLE_BYTES: u64 = 1 << 10;
+
 /// What a transaction of the workloads weighs at most beside a register's value, in bytes.
 const TXN_BYTES: u64 = 1_100;
 
@@ -52,6 +59,10 @@ pub struct Sample {
     pub memtables: u64,
     /// The tables that it uses.
     pub tables: u64,
+    /// Their bytes.
+    pub table_bytes: u64,
+    /// The versions in them, with the pieces of range tombstones.
+    pub versions: u64,
     /// The directory of its store.
     pub store: Usage,
 }
@@ -65,6 +76,8 @@ pub struct Bounds {
     pub memtable_bytes: u64,
     /// Bytes of entries under way to one follower.
     pub under_way_bytes: u64,
+    /// Bytes of a version in a table.
+    pub version_bytes: u64,
 }
 
 impl Bounds {
@@ -77,6 +90,7 @@ impl Bounds {
         let all: Vec<&Limits> = faults.chain([&plan.limits]).collect();
         let most = |of: fn(&Limits) -> u64| all.iter().map(|limits| of(limits)).max().unwrap_or(0);
         let entry_bytes = plan.workload.value_bytes_max.max(TXN_BYTES) + TXN_BYTES;
+        let value_bytes = plan.workload.value_bytes_max.max(TXN_BYTES);
         let unflushed =
             UNFLUSHED_MEMTABLES * (most(|limits| limits.memtable_bytes as u64) + entry_bytes);
         Bounds {
@@ -84,6 +98,7 @@ impl Bounds {
                 + most(|limits| limits.uncommitted_bytes_max as u64)
                 + unflushed,
             memtable_bytes: unflushed,
+            version_bytes: value_bytes + VERSION_BYTES,
             under_way_bytes: most(|limits| limits.inflight_bytes_max as u64)
                 + most(|limits| limits.append_bytes_max as u64)
                 + 2 * entry_bytes,
@@ -94,10 +109,12 @@ impl Bounds {
     pub fn check(&self, node: NodeId, sample: &Sample) -> Result<(), Violation> {
         let entries = self.log_bytes / ENTRY_BYTES;
         let files = sample.tables + FILES_BESIDE_TABLES;
+        let table_bytes = sample.versions * self.version_bytes + sample.tables * TABLE_BYTES;
         for (what, found, most) in [
             ("entries in its log", sample.entries, entries),
             ("bytes of memtables", sample.memtables, self.memtable_bytes),
             ("files in its store", sample.store.files, files),
+            ("bytes of tables", sample.table_bytes, table_bytes),
             ("bytes of log files", sample.log.bytes, 8 * self.log_bytes),
         ] {
             if found > most {
@@ -240,6 +257,10 @@ mod tests {
                 ..good
             },
             Sample { log: usage, ..good },
+            Sample {
+                table_bytes: much,
+                ..good
+            },
             Sample {
                 store: usage,
                 ..good

@@ -11,13 +11,14 @@
 //! | [`Mono`] | terms, votes, commit, applied and what was durable never go back, restarts included | at every event |
 //! | [`Qrm`] | what is committed is on a quorum of durable logs | at every event |
 //! | [`Prom`] | a vote, an acknowledgement or a read index leaves a node only when disks back it | at every event; against the disk's image now and then |
-//! | [`mem`] | logs, files and memory stay within bounds | ten times a second |
+//! | [`Pre`] | nobody leads without the votes of a majority, nor begins a term whom no majority would elect | at every event |
+//! | [`mem`] | logs, files and memory stay within bounds | four times a second |
 //! | [`lin`] | the clients' history is linearizable, by revision and by search | at every answer; at the end |
 //! | [`xo`] | a write is done once, at the revision that was told, or not at all | at every answer; at the end |
 //! | [`snap`] | a read shows one point of history | at every answer |
 //! | [`stale`] | a read that may be old is no older than it says | at every answer |
 //! | [`Dur`] | every acknowledged write is there at the end, on every replica | at the end |
-//! | [`aud`] | stores hold what the commands come to, files what the manifests say | at the end |
+//! | [`aud`] | stores hold what the commands come to, files what the manifests say; all agree who takes part | at the end |
 //! | [`check_values`] (`VAL`) | no value is read that was never written; of runs beyond the budget only this | at the end |
 //! | `LIVE` | healed, the cluster serves again and agrees, within the plan's bound | at the end |
 //! | `DET` | the same plan gives the same events again | on a second run |
@@ -42,6 +43,7 @@ mod log;
 mod logm;
 pub mod mem;
 mod mono;
+mod pre;
 mod prom;
 mod qrm;
 mod sms;
@@ -74,6 +76,7 @@ pub use lc::Lc;
 pub use logm::Logm;
 pub use mem::{Bounds, Mem, Sample};
 pub use mono::Mono;
+pub use pre::Pre;
 pub use prom::{Prom, Promised};
 pub use qrm::Qrm;
 pub use sms::Sms;
@@ -114,6 +117,7 @@ pub struct Panel {
     lc: Lc,
     qrm: Qrm,
     prom: Prom,
+    pre: Pre,
     mem: Mem,
     /// Writes that clients were told of.
     pub dur: Dur,
@@ -133,6 +137,7 @@ impl Panel {
             lc: Lc,
             qrm: Qrm::default(),
             prom: Prom::default(),
+            pre: Pre::default(),
             mem: Mem::new(Bounds::of(plan)),
             dur: Dur::default(),
             clients: Clients::default(),
@@ -157,8 +162,13 @@ impl Panel {
         for oracle in oracles {
             counted(oracle.event(node, shard, event))?;
         }
-        let judges: [&mut dyn Judge; 4] =
-            [&mut self.logm, &mut self.lc, &mut self.qrm, &mut self.prom];
+        let judges: [&mut dyn Judge; 5] = [
+            &mut self.logm,
+            &mut self.lc,
+            &mut self.qrm,
+            &mut self.prom,
+            &mut self.pre,
+        ];
         for judge in judges {
             counted(judge.judge(&self.known, node, shard, event))?;
         }

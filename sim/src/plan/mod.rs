@@ -12,7 +12,7 @@
 //!   because a run in which everything happens at once hides bugs that need one thing to happen often.
 //!   Half of the runs are *storms*, with faults over and in each other; in the others trouble comes in
 //!   *spells*, with rest between: in a storm the cluster is often down, and what is down does nothing
-//!   wrong that anybody sees.
+//!   wrong that anybody sees. In a few runs one leader after the other is taken away ([`coups`]).
 //!
 //! * [`script`]: which operations clients do and when, if not all of the workload. A plan that was
 //!   shrunk has one; so times stay what they were, although most operations are gone.
@@ -25,6 +25,7 @@
 //! Rates are in millionths (`ppm`) and times in whole micro- or milliseconds: integers survive JSON
 //! exactly.
 
+mod coups;
 mod difference;
 mod fault;
 mod faults;
@@ -40,6 +41,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sisyphus::{config::Limits, types::NodeId};
 
@@ -49,7 +52,7 @@ pub use model::{DiskModel, LinkModel, Workload};
 pub use moment::Moment;
 pub use script::{Script, Step};
 pub use what::{Cut, Damage, Way, What, Who};
-pub use words::{kind, show};
+pub use words::{kind, show, variety};
 
 /// The version of the format; another one is refused.
 pub const VERSION: u32 = 1;
@@ -162,6 +165,13 @@ impl Plan {
         };
         let steps = script.of(client).iter();
         steps.map(|step| (step.operation, Some(step.ms))).collect()
+    }
+
+    /// The kinds of its faults, and their varieties where there are several, sorted, each once.
+    pub fn fault_kinds(&self) -> Vec<String> {
+        let names = |fault: &Fault| [kind(&fault.what), variety(&fault.what)];
+        let kinds: BTreeSet<String> = self.faults.iter().flat_map(names).collect();
+        kinds.into_iter().collect()
     }
 
     /// All nodes.

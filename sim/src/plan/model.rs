@@ -103,6 +103,12 @@ pub struct Workload {
     /// The accounts of the bank, at least 2.
     #[serde(default)]
     pub accounts: u64,
+    /// The weight of transactions of several operations of all kinds.
+    #[serde(default)]
+    pub bundles: u64,
+    /// The keys of those transactions, at least 2.
+    #[serde(default)]
+    pub bundled: u64,
 }
 
 impl Workload {
@@ -119,7 +125,14 @@ impl Workload {
                 "`clients` is {clients}: it must be at most {CLIENTS_MAX}"
             ));
         }
-        let weight = self.registers() + self.scans + self.appends + self.rotations + self.transfers;
+        let parts = [
+            self.scans,
+            self.appends,
+            self.rotations,
+            self.transfers,
+            self.bundles,
+        ];
+        let weight = self.registers() + parts.iter().sum::<u64>();
         if weight == 0 || self.keys == 0 {
             return Err("the workload needs a key and an operation of some weight".to_owned());
         }
@@ -127,6 +140,7 @@ impl Workload {
             (self.appends, "lists", self.lists, 1),
             (self.rotations, "ring", self.ring, 3),
             (self.transfers, "accounts", self.accounts, 2),
+            (self.bundles, "bundled", self.bundled, 2),
         ] {
             // Names have two digits.
             if weight > 0 && !(least..=100).contains(&size) {

@@ -118,6 +118,9 @@ pub(super) fn plan(seed: u64) -> Plan {
     }
     let election_ms = plan.limits.tick_ms * u64::from(plan.limits.election_ticks);
     plan.faults = match part(7).chance(0.5) {
+        _ if nodes >= 3 && !kinds.is_empty() && part(13).chance(0.15) => {
+            draws(14).coups(election_ms)
+        }
         true => spells(draws(8), &kinds, election_ms),
         false => storm(draws, &kinds),
     };
@@ -260,7 +263,10 @@ fn parts(rng: &mut Rng, registers: Workload) -> Workload {
     };
     let (scans, stale) = (weight(4), weight(40));
     let (appends, rotations, transfers) = (weight(8), weight(8), weight(8));
+    let bundles = weight(8);
     Workload {
+        bundles,
+        bundled: rng.between(2, 6),
         scans,
         stale_percent: stale,
         appends,

@@ -105,6 +105,19 @@ fn every_condition_is_waited_for() {
 }
 
 #[test]
+fn in_some_runs_one_leader_after_the_other_is_taken_away() {
+    let is_coup = |fault: &&Fault| fault.what.who() == Some(&Who::Leader);
+    let is_split = |fault: &&Fault| matches!(fault.what, What::Partition { .. });
+    let plans = (0..1_000).map(Plan::draw);
+    let coups = plans.filter(|plan| {
+        let splits = plan.faults.iter().filter(is_split).filter(is_coup).count();
+        plan.nodes >= 3 && splits >= 4
+    });
+    let count = coups.count();
+    assert!((40..300).contains(&count), "{count} of 1000");
+}
+
+#[test]
 fn what_is_not_a_plan_is_refused_with_the_name_of_the_field() {
     let plan = (0..).map(Plan::draw).find(|plan| !plan.faults.is_empty());
     let plan = plan.unwrap();

@@ -17,6 +17,19 @@ pub fn kind(what: &What) -> String {
     }
 }
 
+/// The kind with its shape, where there are several: `partition ring`, `damage lost`.
+pub fn variety(what: &What) -> String {
+    let shape = match what {
+        What::Partition { cut } => value(cut).get("shape").cloned(),
+        What::Damage { how, .. } => Some(value(how)),
+        _ => None,
+    };
+    match shape {
+        Some(Value::String(shape)) => format!("{} {shape}", kind(what)),
+        _ => kind(what),
+    }
+}
+
 /// A plan as a page: what it is made of, and its faults in the order in which they may strike.
 pub fn show(plan: &Plan) -> String {
     let mut page = format!(

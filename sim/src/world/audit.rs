@@ -150,6 +150,8 @@ impl World {
             log: drive.usage(LOG_DIR),
             memtables: shard.lsm.memtable_bytes,
             tables: shard.lsm.num_sstables,
+            table_bytes: shard.lsm.level_bytes.iter().sum(),
+            versions: shard.lsm.table_entries + shard.lsm.table_range_tombstones,
             store: drive.usage(STORE_DIR),
         })
     }
@@ -161,8 +163,14 @@ impl World {
         aud::check_files(node, "if it lost power now", &report)
     }
 
-    /// Compares every store with what the commands come to, then stops the nodes and checks their files.
+    /// Compares who takes part, and every store with what the commands come to, then stops the nodes and checks their files.
     pub(super) async fn audit(&self) -> Result<(), Violation> {
+        let statuses = self.statuses();
+        let rosters = statuses.into_iter().flat_map(|status| {
+            let shards = status.shards.into_iter();
+            shards.map(move |shard| (status.node, shard.roster))
+        });
+        aud::check_members(&rosters.collect::<Vec<_>>())?;
         let whole = self.node_ids().into_iter();
         let whole: Vec<NodeId> = whole.filter(|node| self.is_whole(*node)).collect();
         for node in &whole {

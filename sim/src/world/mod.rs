@@ -115,7 +115,16 @@ pub(crate) struct World {
     /// What the shrinker needs to know.
     notes: Notes,
     /// Clients that came in bursts.
-    guests: Mutex<Vec<JoinHandle<()>>>,
+    guests: Mutex<Guests>,
+}
+
+/// Clients that came in bursts.
+#[derive(Default)]
+struct Guests {
+    /// How many there were, those that have gone included: each has a machine of its own.
+    count: u64,
+    /// Those that nobody has waited for yet.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// Runs `plan`. Must be called on the main task of a fresh madsim runtime.
@@ -226,7 +235,7 @@ impl World {
             // A client never panics on an answer; if it is gone, the run is over anyway.
             let _ = client.await;
         }
-        let guests = std::mem::take(&mut *self.guests.lock());
+        let guests = std::mem::take(&mut self.guests.lock().tasks);
         for guest in guests {
             let _ = guest.await;
         }

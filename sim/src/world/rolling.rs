@@ -38,13 +38,16 @@ impl World {
     pub(super) fn burst(self: &Arc<Self>, clients: u64, operations: u64) {
         let mut guests = self.guests.lock();
         for _ in 0..clients {
-            let number = self.plan.workload.clients + 1 + guests.len() as u64;
+            guests.count += 1;
+            let number = self.plan.workload.clients + guests.count;
             if number > CLIENTS_MAX {
                 return;
             }
             let client = Client::new(self.clone(), number);
             let machine = self.client_node(number);
-            guests.push(machine.spawn(client.run_through(operations)));
+            guests
+                .tasks
+                .push(machine.spawn(client.run_through(operations)));
         }
     }
 }

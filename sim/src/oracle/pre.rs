@@ -1,0 +1,130 @@
+//! PRE, elections by majorities. Nobody leads whom no majority has voted for (Raft §5.2), whether or not
+//! there is a second leader in the term. And nobody begins a term whom no majority would elect (pre-votes,
+//! Ongaro's thesis §9.6: "a candidate only increments its term if it first learns from a majority of the
+//! cluster that they would be willing to grant the candidate their votes"): such a term wins
+//! nothing, and takes down the leader that all others were content with.
+//!
+//! A candidate that its leader called stands without asking around (thesis §3.10).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sisyphus::{
+    node::Event,
+    raft::Body,
+    types::{NodeId, ShardId, Term},
+};
+
+use super::{Violation, evidence::Evidence, judge::Judge};
+
+/// By candidate and term: who said yes.
+type Ballot = BTreeMap<(ShardId, NodeId, Term), BTreeSet<NodeId>>;
+
+/// Remembers who would vote for whom, and who did.
+#[derive(Debug, Default)]
+pub struct Pre {
+    supporters: Ballot,
+    voters: Ballot,
+}
+
+impl Judge for Pre {
+    fn judge(
+        &mut self,
+        known: &Evidence,
+        node: NodeId,
+        shard: ShardId,
+        event: &Event<'_>,
+    ) -> Result<(), Violation> {
+        let message = match *event {
+            Event::Sent { message } => message,
+            Event::Leader { term } => {
+                let yes = self.voters.get(&(shard, node, term));
+                return backed(known, node, shard, yes, || {
+                    format!("{node} leads term {term}, and voted for it have only")
+                });
+            }
+            _ => return Ok(()),
+        };
+        let candidate = (shard, message.to, message.term);
+        match message.body {
+            Body::PreVoteReply { granted: true } => {
+                self.supporters.entry(candidate).or_default().insert(node);
+                Ok(())
+            }
+            Body::VoteReply { granted: true } => {
+                self.voters.entry(candidate).or_default().insert(node);
+                Ok(())
+            }
+            Body::Vote { called: false, .. } => {
+                let term = message.term;
+                let yes = self.supporters.get(&(shard, node, term));
+                backed(known, node, shard, yes, || {
+                    format!("{node} stands in term {term}, and would vote for it only")
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the replica and those who said yes are a majority for it; `what` tells what it takes one for.
+fn backed(
+    known: &Evidence,
+    node: NodeId,
+    shard: ShardId,
+    yes: Option<&BTreeSet<NodeId>>,
+    what: impl Fn() -> String,
+) -> Result<(), Violation> {
+    let mut yes = yes.cloned().unwrap_or_default();
+    yes.insert(node);
+    let replica = known.replica(node, shard);
+    if replica.is_none_or(|replica| replica.is_quorum(&yes)) {
+        return Ok(());
+    }
+    let names: Vec<String> = yes.iter().map(NodeId::to_string).collect();
+    let what = format!("{} {}", what(), names.join(", "));
+    Err(Violation::new("PRE", what))
+}
+
+#[cfg(test)]
+mod tests {
+    use sisyphus::{raft::Membership, types::LogPosition};
+
+    use super::*;
+    use crate::oracle::{judge::Alone, testing::*};
+
+    /// Whether `event` of n1, one of three, is right after these answers to it, each from a node and
+    /// in a term.
+    fn passes(answer: &Body, answers: &[(u64, u64)], event: Event<'_>) -> bool {
+        let membership = &Membership::of_voters([1, 2, 3].map(NodeId));
+        let mut pre = Alone::<Pre>::default();
+        show(&mut pre, 1, Event::Members { membership }).unwrap();
+        for (from, term) in answers {
+            let reply = message(*from, 1, *term, answer.clone());
+            show(&mut pre, *from, sent(&reply)).unwrap();
+        }
+        show(&mut pre, 1, event).is_ok()
+    }
+
+    #[test]
+    fn who_stands_without_a_majority_behind_it_is_seen() {
+        let answer = Body::PreVoteReply { granted: true };
+        let last = LogPosition::default();
+        let vote = |called| message(1, 2, 5, Body::Vote { last, called });
+        assert!(passes(&answer, &[(2, 5)], sent(&vote(false))));
+        assert!(!passes(&answer, &[], sent(&vote(false))), "nobody said so");
+        assert!(
+            !passes(&answer, &[(2, 4)], sent(&vote(false))),
+            "of another"
+        );
+        assert!(passes(&answer, &[], sent(&vote(true))), "its leader called");
+    }
+
+    #[test]
+    fn who_leads_without_the_votes_of_a_majority_is_seen() {
+        let answer = Body::VoteReply { granted: true };
+        let leads = || Event::Leader { term: 5 };
+        assert!(passes(&answer, &[(3, 5)], leads()));
+        assert!(!passes(&answer, &[], leads()));
+        assert!(!passes(&answer, &[(3, 4)], leads()), "of another term");
+    }
+}
