@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => look::show(&args),
         Command::Diff(args) => look::diff(&args),
         Command::Mutants(words) => Ok(words.run()),
-        Command::Hunt(words) => Ok(words.run()),
+        Command::Hunt(words) => words.run(),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");

@@ -1,6 +1,7 @@
 //! The real disk, for mutants, scratch trees and scores.
 #![expect(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     reason = "mutants, scratch trees and scores lie on the real disk"
 )]
 
@@ -37,12 +38,34 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     copied.map(drop).map_err(|error| named(from, &error))
 }
 
+/// Copies a file so that it is as old as it was.
+pub(super) fn copy_with_time(from: &Path, to: &Path) -> Result<(), String> {
+    copy(from, to)?;
+    let time = fs::metadata(from).and_then(|known| known.modified());
+    let file = fs::File::open(to);
+    let timed = time.and_then(|time| file?.set_modified(time));
+    timed.map_err(|error| named(to, &error))
+}
+
+/// Gives a file a second name, or copies it where that cannot be.
+pub(super) fn link(from: &Path, to: &Path) -> Result<(), String> {
+    let above = to.parent().unwrap_or(Path::new(""));
+    let linked = fs::create_dir_all(above).and_then(|()| fs::hard_link(from, to));
+    linked.or_else(|_| copy_with_time(from, to))
+}
+
 /// Removes a file that may be gone.
 pub(super) fn remove(path: &Path) -> Result<(), String> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named(path, &error)),
         _ => Ok(()),
     }
+}
+
+/// Removes a folder of a test with all that is in it.
+#[cfg(test)]
+pub(super) fn remove_all(dir: &Path) {
+    let _ = fs::remove_dir_all(dir);
 }
 
 /// The files of a folder whose names end so, sorted.

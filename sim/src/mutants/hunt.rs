@@ -1,69 +1,128 @@
-//! The inside of a trial: runs seeds one after the other, says of each how it ended, and stops at the
-//! first that fails.
+//! The inside of a trial: runs seeds one after the other, or a saved plan, says of each how it ended, and
+//! stops at the first that fails; or shrinks the plan of a seed that fails.
 
-use std::{io::Write, ops::Range, process::ExitCode};
+use std::{
+    io::Write,
+    ops::Range,
+    process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use super::trial::{Without, Word};
 use crate::{
     campaign::campaign,
     oracle,
-    plan::{Plan, What},
-    run::{run, run_twice},
+    plan::{Fault, Plan, kind, variety},
+    run::{run, run_for, run_twice},
+    shrink,
     world::Outcome,
 };
 
-/// Runs these seeds.
-pub fn hunt(seeds: Range<u64>, twice: bool, without: &Without) -> ExitCode {
-    oracle::switch_off(&without.oracles);
-    let runner = |plan: &Plan| {
-        let plan = spared(plan, &without.faults);
-        match twice {
-            true => run_twice(&plan),
-            false => run(&plan, false),
-        }
-    };
-    let mut has_failed = false;
-    campaign(seeds, 1, runner, |plan, outcome| {
-        has_failed = outcome.violation.is_some();
-        let word = word(plan, outcome);
-        let line = serde_json::to_string(&word).expect("a word is plain data");
-        let mut out = std::io::stdout().lock();
-        // Without a listener there is nobody to hunt for.
-        let is_heard = writeln!(out, "{line}").and_then(|()| out.flush()).is_ok();
-        is_heard && !has_failed
-    });
-    ExitCode::from(u8::from(has_failed))
+/// The most runs of a shrink. The last ones take away little.
+const SHRINK_RUNS_MAX: usize = 250;
+
+/// How plans are run in a trial.
+#[derive(Clone, Debug)]
+pub struct Hunter {
+    /// Whether each is run twice, for DET.
+    pub twice: bool,
+    /// What is left out.
+    pub without: Without,
 }
 
-/// The plan without faults of these kinds.
+impl Hunter {
+    /// Runs these seeds until one fails.
+    pub fn seeds(&self, seeds: Range<u64>) -> ExitCode {
+        oracle::switch_off(&self.without.oracles);
+        let mut has_failed = false;
+        let runner = |plan: &Plan| self.run(plan);
+        campaign(seeds, 1, runner, |plan, outcome| {
+            has_failed = outcome.violation.is_some();
+            // Without a listener there is nobody to hunt for.
+            say(&word(plan, outcome)) && !has_failed
+        });
+        ExitCode::from(u8::from(has_failed))
+    }
+
+    /// Runs this plan.
+    pub fn plan(&self, plan: &Plan) -> ExitCode {
+        oracle::switch_off(&self.without.oracles);
+        let outcome = self.run(plan);
+        let has_failed = outcome.violation.is_some();
+        say(&word(plan, outcome));
+        ExitCode::from(u8::from(has_failed))
+    }
+
+    /// Shrinks this plan, if it fails.
+    pub fn shrink(&self, plan: &Plan) -> ExitCode {
+        oracle::switch_off(&self.without.oracles);
+        let before = self.run(plan);
+        let Some(violation) = before.violation.clone() else {
+            say(&word(plan, before));
+            return ExitCode::SUCCESS;
+        };
+        let runs = AtomicUsize::new(0);
+        let runner = |plan: &Plan| match runs.fetch_add(1, Ordering::Relaxed) {
+            // From here on nothing counts as failing, and the best that was found stays.
+            SHRINK_RUNS_MAX.. => Outcome::default(),
+            _ => counted(run_for(violation.oracle, plan)),
+        };
+        let shrunk = shrink::shrink(plan, 1, &runner, &mut |_| {});
+        let small = shrunk.ok().map(|shrunk| Box::new(shrunk.plan));
+        say(&Word {
+            small,
+            ..word(plan, before)
+        });
+        ExitCode::FAILURE
+    }
+
+    fn run(&self, plan: &Plan) -> Outcome {
+        let plan = spared(plan, &self.without.faults);
+        counted(match self.twice {
+            true => run_twice(&plan),
+            false => run(&plan, false),
+        })
+    }
+}
+
+/// What an oracle that is switched off says does not count.
+fn counted(outcome: Outcome) -> Outcome {
+    Outcome {
+        violation: outcome.violation.filter(|violation| violation.counts()),
+        ..outcome
+    }
+}
+
+/// Says how a plan ended. False if nobody listens.
+fn say(word: &Word) -> bool {
+    let line = serde_json::to_string(word).expect("a word is plain data");
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+}
+
+/// The plan without faults of these kinds or varieties.
 fn spared(plan: &Plan, kinds: &[String]) -> Plan {
     let mut plan = plan.clone();
-    plan.faults
-        .retain(|fault| !kinds.contains(&kind(&fault.what)));
+    let is_spared =
+        |fault: &Fault| kinds.contains(&kind(&fault.what)) || kinds.contains(&variety(&fault.what));
+    plan.faults.retain(|fault| !is_spared(fault));
     plan
 }
 
-/// What a plan calls a kind of fault.
-fn kind(what: &What) -> String {
-    let json = serde_json::to_value(what).unwrap_or_default();
-    json["kind"].as_str().unwrap_or("nameless").to_owned()
-}
-
 fn word(plan: &Plan, outcome: Outcome) -> Word {
+    let seed = plan.seed;
     let Some(violation) = outcome.violation else {
         return Word {
-            seed: plan.seed,
+            seed,
             ..Word::default()
         };
     };
-    let mut faults: Vec<String> = plan.faults.iter().map(|fault| kind(&fault.what)).collect();
-    faults.sort();
-    faults.dedup();
     Word {
-        seed: plan.seed,
+        seed,
         oracle: Some(violation.oracle.to_owned()),
         what: violation.what,
-        faults,
+        faults: plan.fault_kinds(),
+        small: None,
     }
 }
 
@@ -75,7 +134,7 @@ mod tests {
     fn a_kind_of_fault_is_left_out_by_the_name_that_plans_give_it() {
         let plans = (0..200).map(Plan::draw);
         let plan = plans.max_by_key(|plan| plan.faults.len()).expect("plans");
-        let kinds: Vec<String> = plan.faults.iter().map(|fault| kind(&fault.what)).collect();
+        let kinds = plan.fault_kinds();
         let spared = spared(&plan, &kinds[..1]);
         assert!(spared.faults.len() < plan.faults.len());
         assert!(

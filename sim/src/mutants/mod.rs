@@ -19,6 +19,11 @@
 //!   what it does.
 //! * A hunt is a process with a limit of memory and of silence, because a mutant may do anything. One
 //!   that dies or hangs counts as found.
+//! * Of what is found, the first failing plan is shrunk; it is kept beside the mutants (`witness/`) for as long as
+//!   it shows the mutant. A witness of a survivor is written by hand: it proves that the bug has an
+//!   effect, and that the simulator is to blame.
+//! * What is found is hunted again without the one oracle that saw it, and without each kind of
+//!   fault of its smallest plan: [`alone`].
 //! * A mutant of the simulator is found if the right product fails with it, or if a mutant that was
 //!   found before is not found any more.
 //!
@@ -28,12 +33,15 @@
 //! 3. `SCORE.md` is written from results alone, and says with which commit each was found.
 //!
 //! # Left out
-//! How small a failure can be made says little about a mutant, and costs hundreds of runs each: it is
-//! not in the score. Hunts run in one thread each; `--jobs` sets how many run at once.
+//! Hunts run in one thread each; `--jobs` sets how many run at once. A plan is shrunk in few runs, and is
+//! not always as small as it could be.
 
+mod alone;
+mod borrow;
 mod estimate;
 mod files;
 mod hunt;
+mod judge;
 mod mutant;
 mod page;
 mod planting;
@@ -45,9 +53,11 @@ mod tree;
 mod trial;
 mod words;
 
-pub use hunt::hunt;
+pub use hunt::Hunter;
+pub use judge::witnesses;
 pub use mutant::{Class, Mutant, Replacement};
 pub use record::Record;
 pub use score::Order;
+pub use tree::Build;
 pub use trial::{Without, Word};
 pub use words::{HuntWords, MutantWords};

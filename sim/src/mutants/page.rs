@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
-use super::{Class, Mutant, Record, estimate, files, record::Records};
+use super::{Class, Mutant, Record, alone, estimate, files, record::Records};
 
 /// Where the score stands, from the root of the repository.
 const PAGE: &str = "sim/SCORE.md";
@@ -38,7 +38,7 @@ pub(super) fn page(mutants: &[Mutant], records: &Records) -> String {
             out += &table(heading, &rows);
         }
     }
-    out += &ablation(&known);
+    out += &alone::tables(&known);
     out
 }
 
@@ -49,7 +49,8 @@ const INTRODUCTION: &str = "\
 Each mutant is one bug, planted in the product (`sim/mutants/`), and hunted with random seeds: the simulator
 does not know which it is, and the product knows of none. `sim/mutants/README.md` says how they are written
 and why some survive. *Seeds* is the median of several hunts from different seeds, with the interval in which
-the median of all hunts lies with 95 % confidence.
+the median of all hunts lies with 95 % confidence. *Smallest* is what the smallest plan known that shows the mutant
+is made of, in faults and operations (`sim/mutants/witness/`; every one of these plans passes without the mutant).
 
 ";
 
@@ -84,17 +85,30 @@ fn totals(all: usize, known: &[&Record]) -> String {
     let seeds: u64 = known.iter().map(|record| record.seeds()).sum();
     let _ = writeln!(
         out,
-        "\n{seeds} seeds in all. Commits, each with how many mutants were last tried in it: {}.",
+        "\n{seeds} seeds in all{}. Commits, each with how many mutants were last tried in it: {}.",
+        pace(known),
         commits.join(", ")
     );
     out
 }
 
+/// How fast seeds were hunted; nothing if nobody has timed it.
+fn pace(known: &[&Record]) -> String {
+    let timed = known.iter().filter(|record| record.hunt_seconds > 0.0);
+    let (seeds, seconds) = timed.fold((0, 0.0), |(seeds, seconds), record| {
+        (seeds + record.seeds(), seconds + record.hunt_seconds)
+    });
+    match seeds {
+        0 => String::new(),
+        _ => format!(", {:.1} a second in each job", seeds as f64 / seconds),
+    }
+}
+
 fn table(heading: &str, rows: &[&Record]) -> String {
     let caught = rows.iter().filter(|record| record.is_caught()).count();
     let mut out = format!("\n## {heading}: {caught} of {}\n", rows.len());
-    out +=
-        "| | mutant | found | seeds | oracle | first failing seed |\n|---|---|---|---|---|---|\n";
+    out += "| | mutant | found | seeds | oracle | smallest | first failing seed |\n";
+    out += "|---|---|---|---|---|---|---|\n";
     rows.iter().for_each(|record| out += &row(record));
     out
 }
@@ -103,13 +117,17 @@ fn row(record: &Record) -> String {
     let Record { id, title, .. } = record;
     if let Some(trouble) = &record.trouble {
         let trouble = trouble.lines().next().unwrap_or_default();
-        return format!("| {id} | {title} | could not be tried: {trouble} | | | |\n");
+        return format!("| {id} | {title} | could not be tried: {trouble} | | | | |\n");
     }
+    let size = record.size.as_ref();
+    let size = size.map_or(String::new(), |size| {
+        format!("{} / {}", size.faults, size.operations)
+    });
     let (Some(first), Some(median), Some((low, high))) =
         (&record.first, record.median(), record.interval())
     else {
         return format!(
-            "| {id} | {title} | **survives {} seeds** | | | |\n",
+            "| {id} | {title} | **survives {} seeds** | | | {size} | |\n",
             record.seeds()
         );
     };
@@ -121,38 +139,10 @@ fn row(record: &Record) -> String {
         .map(|(oracle, count)| format!("{oracle} {count}"))
         .collect();
     format!(
-        "| {id} | {title} | {finds} of {hunts} | {median} ({low}–{high}) | {} | {} |\n",
+        "| {id} | {title} | {finds} of {hunts} | {median} ({low}–{high}) | {} | {size} | {} |\n",
         oracles.join(", "),
         first.seed
     )
-}
-
-/// What only one oracle or one kind of fault finds.
-fn ablation(known: &[&Record]) -> String {
-    let mut by_oracle: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut by_fault: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for record in known {
-        if let Some(oracle) = &record.only_oracle {
-            by_oracle.entry(oracle).or_default().push(&record.id);
-        }
-        for fault in &record.only_faults {
-            by_fault.entry(fault).or_default().push(&record.id);
-        }
-    }
-    let mut out = String::new();
-    for (what, found) in [("oracle", by_oracle), ("kind of fault", by_fault)] {
-        if found.is_empty() {
-            continue;
-        }
-        let _ = writeln!(
-            out,
-            "\n## What is found by one {what} alone\nWithout it the mutant survives as many seeds.\n\n| {what} | mutants |\n|---|---|"
-        );
-        for (name, ids) in found {
-            let _ = writeln!(out, "| {name} | {} |", ids.join(" "));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

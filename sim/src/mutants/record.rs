@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Plan;
+
 use super::{
     Class, Mutant, estimate, files,
     trial::{Found, Word},
@@ -30,14 +32,45 @@ pub struct Record {
     pub first: Option<Word>,
     /// The oracles that found it, each with how often.
     pub oracles: BTreeMap<String, u64>,
+    /// How small a plan that shows it was made, if one was looked for and found.
+    #[serde(default)]
+    pub size: Option<Size>,
+    /// Whether it was hunted without this and that.
+    #[serde(default)]
+    pub is_ablated: bool,
     /// The oracle without which it is not found with as many seeds, if that was tried.
     pub only_oracle: Option<String>,
     /// The kinds of faults without each of which it is not found, if that was tried.
     pub only_faults: Vec<String>,
     /// Why it could not be tried.
     pub trouble: Option<String>,
-    /// How long it took, in seconds by the wall clock.
+    /// How long all of it took, in seconds by the wall clock.
     pub seconds: f64,
+    /// How long the hunts alone took, in the same way.
+    #[serde(default)]
+    pub hunt_seconds: f64,
+}
+
+/// What a small plan is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Its faults.
+    pub faults: u64,
+    /// Their kinds and varieties, sorted, each once.
+    pub kinds: Vec<String>,
+    /// Its operations.
+    pub operations: u64,
+}
+
+impl Size {
+    /// The size of this plan.
+    pub(super) fn of(plan: &Plan) -> Size {
+        Size {
+            faults: plan.faults.len() as u64,
+            kinds: plan.fault_kinds(),
+            operations: plan.operations_max(),
+        }
+    }
 }
 
 impl Record {
@@ -51,10 +84,13 @@ impl Record {
             hunts: Vec::new(),
             first: None,
             oracles: BTreeMap::new(),
+            size: None,
+            is_ablated: false,
             only_oracle: None,
             only_faults: Vec::new(),
             trouble: None,
             seconds: 0.0,
+            hunt_seconds: 0.0,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::mpsc::{self, SyncSender},
     thread,
 };
@@ -10,24 +10,23 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    Class, Mutant, Record, files, page,
+    Mutant, Record, files,
+    judge::Judge,
+    page,
     planting::{self, Planted},
     record::Records,
-    tree::{Tree, commit},
-    trial::{Found, Trial, Without},
+    tree::{Build, Tree, commit},
 };
-
-/// Between the first seeds of two hunts.
-const START_GAP: u64 = 1_000_000;
-
-/// How many times as long as without it a mutant is hunted with a bug of the simulator beside it.
-const BLIND_FACTOR: u64 = 20;
 
 /// What is to be scored, and how.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// The repository.
     pub root: PathBuf,
+    /// Where scratch trees, programs and results are.
+    pub place: PathBuf,
+    /// How the scratch tree is built.
+    pub build: Build,
     /// Where the mutants are.
     pub dir: PathBuf,
     /// Only these, if any are named.
@@ -40,8 +39,12 @@ pub struct Order {
     pub first: u64,
     /// How many hunts run at once.
     pub jobs: usize,
+    /// Whether only those are tried that were not, at this commit.
+    pub rest: bool,
     /// Whether what only one oracle or fault finds is looked for.
     pub ablation: bool,
+    /// Whether plans are shrunk that show a mutant.
+    pub witnesses: bool,
     /// Whether the results go into the score of the repository.
     pub keeps: bool,
     /// Whether the program of an earlier score is taken, as far as the mutants are in it.
@@ -55,11 +58,6 @@ struct Work {
 }
 
 impl Order {
-    /// The place of scratch trees and results.
-    fn place(&self) -> PathBuf {
-        self.root.join("target/mutants")
-    }
-
     /// The mutants that were asked for. The error names one that there is not.
     fn wanted(&self, all: &[Mutant]) -> Result<Vec<Mutant>, String> {
         let ids: BTreeSet<&str> = all.iter().map(|mutant| mutant.id.as_str()).collect();
@@ -77,17 +75,24 @@ impl Order {
     /// does not apply, or says what else keeps everything from working.
     pub fn score(&self, each: impl Fn(&Record) + Sync) -> Result<Vec<Record>, String> {
         let all = Mutant::all(&self.dir)?;
-        let wanted = self.wanted(&all)?;
+        let mut wanted = self.wanted(&all)?;
         for mutant in &wanted {
             planting::alone(&self.root, mutant)?;
         }
         let commit = commit(&self.root);
+        let path = self.place.join("results.json");
+        if self.rest {
+            let known = Records::load(&path).0;
+            let is_new = |mutant: &Mutant| known.get(&mutant.id).is_none_or(|r| r.commit != commit);
+            wanted.retain(is_new);
+        }
+        let count = wanted.len();
         let results = Mutex::new(Vec::new());
-        let path = self.place().join("results.json");
         let note = |record: Record| -> Result<(), String> {
             each(&record);
             let mut results = results.lock();
             results.push(record.clone());
+            self.tell_progress(&results, count);
             if !self.keeps {
                 return Ok(());
             }
@@ -97,10 +102,23 @@ impl Order {
             records.save(&path)?;
             page::write(&self.root, &all, &records)
         };
-        self.work(&all, wanted, |work| note(self.judge(&work, &commit)))?;
+        let judge = |work: Work| {
+            let Work { mutant, program } = work;
+            let order = self;
+            note(Judge { order, mutant }.judge(program, &commit))
+        };
+        self.work(&all, wanted, judge)?;
         let mut results = results.into_inner();
         results.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(results)
+    }
+
+    /// Says how long the rest will take, if it takes as long as what is done.
+    fn tell_progress(&self, done: &[Record], count: usize) {
+        let seconds: f64 = done.iter().map(|record| record.seconds).sum();
+        let each = seconds / done.len() as f64 / self.jobs.max(1) as f64;
+        let rest = each * (count - done.len()) as f64 / 60.0;
+        eprintln!("{} of {count}, about {rest:.0} min to go", done.len());
     }
 
     /// Builds what is needed and has every mutant tried, several at once.
@@ -142,7 +160,7 @@ impl Order {
         wanted: Vec<Mutant>,
         send: &SyncSender<Work>,
     ) -> Result<(), String> {
-        let mut tree = Tree::copy(&self.root, &self.place())?;
+        let mut tree = Tree::copy(&self.root, &self.place, &self.build)?;
         let (program, ids) = self.build_together(&mut tree, all, &wanted)?;
         let is_in = |mutant: &Mutant| ids.contains(&mutant.id);
         let (switched, others): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_in);
@@ -165,7 +183,7 @@ impl Order {
         all: &[Mutant],
         wanted: &[Mutant],
     ) -> Result<(PathBuf, BTreeSet<String>), String> {
-        let program = self.place().join("bin/together");
+        let program = self.place.join("bin/together");
         let list = program.with_extension("json");
         if self.built {
             let ids = files::bytes(&list).unwrap_or_default();
@@ -187,157 +205,9 @@ impl Order {
     }
 
     fn build_alone(&self, tree: &mut Tree, mutant: &Mutant) -> Result<PathBuf, String> {
-        let program = self.place().join("bin").join(&mutant.id);
+        let program = self.place.join("bin").join(&mutant.id);
         tree.plant(&planting::alone(&self.root, mutant)?)?;
         tree.build(&program)?;
         Ok(program)
-    }
-
-    /// Hunts a mutant.
-    fn judge(&self, work: &Work, commit: &str) -> Record {
-        let mut record = Record::of(&work.mutant, commit);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "hunts are timed by the real clock"
-        )]
-        let started = std::time::Instant::now();
-        let judged = match &work.program {
-            Ok(program) => self.hunts(&work.mutant, program, &mut record),
-            Err(error) => Err(error.clone()),
-        };
-        record.trouble = judged.err();
-        record.seconds = started.elapsed().as_secs_f64();
-        record
-    }
-
-    fn hunts(&self, mutant: &Mutant, program: &Path, record: &mut Record) -> Result<(), String> {
-        if !mutant.blinds.is_empty() {
-            let mut blinds = mutant.blinds.iter();
-            return blinds.try_for_each(|other| self.blinded(mutant, other, program, record));
-        }
-        for start in 0..self.starts {
-            let found = self.hunt(self.trial(mutant, program, start))?;
-            let is_found = found.failure.is_some();
-            record.add(found);
-            // What the first hunt does not find is not worth another four.
-            if !is_found && start == 0 {
-                return Ok(());
-            }
-        }
-        match self.ablation {
-            true => self.ablate(mutant, program, record),
-            false => Ok(()),
-        }
-    }
-
-    fn trial(&self, mutant: &Mutant, program: &Path, start: u64) -> Trial {
-        Trial {
-            program: program.to_owned(),
-            mutants: mutant.id.clone(),
-            first: self.first + start * START_GAP,
-            seeds: self.seeds,
-            twice: mutant.oracles.iter().any(|oracle| oracle == "DET"),
-            without: Without::default(),
-        }
-    }
-
-    /// Hunts until a seed fails because of the mutant: one that fails without it says nothing.
-    fn hunt(&self, mut trial: Trial) -> Result<Found, String> {
-        let mut seeds = 0;
-        loop {
-            let found = trial.run()?;
-            seeds += found.seeds;
-            let Some(word) = &found.failure else {
-                return Ok(Found { seeds, ..found });
-            };
-            let innocent = Trial {
-                mutants: String::new(),
-                first: word.seed,
-                seeds: 1,
-                ..trial.clone()
-            };
-            // In a program of its own the mutant is always alive: there the find stands.
-            let is_switched = trial.program.ends_with("together");
-            if !is_switched || innocent.run()?.failure.is_none() {
-                return Ok(Found { seeds, ..found });
-            }
-            eprintln!("seed {} fails without any mutant", word.seed);
-            trial.seeds -= found.seeds;
-            trial.first += found.seeds;
-            if trial.seeds == 0 {
-                let failure = None;
-                return Ok(Found { seeds, failure });
-            }
-        }
-    }
-
-    /// A bug of the simulator is seen if a mutant that is found without it is not found with it.
-    fn blinded(
-        &self,
-        mutant: &Mutant,
-        blinded: &str,
-        program: &Path,
-        record: &mut Record,
-    ) -> Result<(), String> {
-        let mut trial = self.trial(mutant, program, 0);
-        trial.mutants = blinded.to_owned();
-        let seeing = trial.run()?;
-        if seeing.failure.is_none() {
-            return Err(format!(
-                "{blinded}, which it should hide, is not found without it"
-            ));
-        }
-        trial.mutants = format!("{},{blinded}", mutant.id);
-        trial.seeds = seeing.seeds * BLIND_FACTOR;
-        let blind = trial.run()?;
-        let what = format!(
-            "{blinded} is found at seed {} without it, and not in {} seeds with it",
-            seeing.seeds, blind.seeds
-        );
-        let hides = blind.failure.is_none();
-        let failure = hides.then(|| super::Word {
-            seed: trial.first,
-            oracle: Some("RED".to_owned()),
-            what,
-            faults: Vec::new(),
-        });
-        record.add(Found {
-            seeds: blind.seeds,
-            failure,
-        });
-        Ok(())
-    }
-
-    /// Finds out what is needed to find it: the oracle if it was always the same, and each kind of fault
-    /// that was there every time.
-    fn ablate(&self, mutant: &Mutant, program: &Path, record: &mut Record) -> Result<(), String> {
-        if mutant.class == Class::Simulator {
-            return Ok(());
-        }
-        let is_lost = |without: Without| -> Result<bool, String> {
-            let mut trial = self.trial(mutant, program, 0);
-            trial.without = without;
-            Ok(trial.run()?.failure.is_none())
-        };
-        let mut oracles = record.oracles.keys().cloned();
-        if let (Some(oracle), None) = (oracles.next(), oracles.next()) {
-            let oracles = vec![oracle.clone()];
-            let without = Without {
-                oracles,
-                ..Without::default()
-            };
-            record.only_oracle = is_lost(without)?.then_some(oracle);
-        }
-        let first = record.first.clone().unwrap_or_default();
-        for fault in first.faults {
-            let faults = vec![fault.clone()];
-            if is_lost(Without {
-                faults,
-                ..Without::default()
-            })? {
-                record.only_faults.push(fault);
-            }
-        }
-        Ok(())
     }
 }

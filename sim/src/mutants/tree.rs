@@ -6,10 +6,53 @@ use std::{
     process::Command,
 };
 
-use super::{files, planting::Texts};
+use super::{borrow::borrow, files, planting::Texts};
 
-/// The profile that mutants are built with: it has to compile quickly.
-const PROFILE: &str = "fast";
+/// How the copy is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// With the profile `fast`, by itself: it has to compile quickly.
+    Fast,
+    /// As `cargo test` has built the programs of this folder (`target/debug`), so that what it has
+    /// compiled of the libraries can be taken over.
+    LikeTests(PathBuf),
+}
+
+impl Build {
+    /// What cargo is told.
+    fn words(&self) -> &'static [&'static str] {
+        match self {
+            Build::Fast => &[
+                "build",
+                "-p",
+                "sisyphus-sim",
+                "--bin",
+                "sim",
+                "--profile",
+                "fast",
+            ],
+            // A test of the same package, because the features of libraries depend on what is built
+            // in one go; the program is built for it.
+            Build::LikeTests(_) => &["test", "--no-run", "--test", "mutants"],
+        }
+    }
+
+    /// Where cargo puts what it builds, below its target.
+    fn folder(&self) -> &'static str {
+        match self {
+            Build::Fast => "fast",
+            Build::LikeTests(_) => "debug",
+        }
+    }
+
+    /// Where the same libraries may have been compiled before.
+    fn lender(&self, root: &Path) -> PathBuf {
+        match self {
+            Build::Fast => root.join("target/fast"),
+            Build::LikeTests(folder) => folder.clone(),
+        }
+    }
+}
 
 /// A copy of the sources, whose build is kept from one mutant to the next.
 pub(super) struct Tree {
@@ -19,6 +62,8 @@ pub(super) struct Tree {
     copy: PathBuf,
     /// Where it is built.
     target: PathBuf,
+    /// And how.
+    build: Build,
     /// The files that differ from the sources at the moment.
     changed: BTreeSet<PathBuf>,
 }
@@ -26,11 +71,12 @@ pub(super) struct Tree {
 impl Tree {
     /// Copies the sources of the repository at `root` into `place`, or brings the copy there up to
     /// date. Files that git ignores stay behind.
-    pub fn copy(root: &Path, place: &Path) -> Result<Tree, String> {
+    pub fn copy(root: &Path, place: &Path, build: &Build) -> Result<Tree, String> {
         let tree = Tree {
             root: root.to_owned(),
             copy: place.join("tree"),
             target: place.join("target"),
+            build: build.clone(),
             changed: BTreeSet::new(),
         };
         let sources = sources(root)?;
@@ -42,6 +88,7 @@ impl Tree {
                 files::remove(&tree.copy.join(file))?;
             }
         }
+        borrow(&build.lender(root), &tree.target.join(build.folder()))?;
         Ok(tree)
     }
 
@@ -62,19 +109,21 @@ impl Tree {
     pub fn build(&self, program: &Path) -> Result<(), String> {
         let mut cargo = Command::new("cargo");
         cargo
-            .args(["build", "--quiet", "-p", "sisyphus-sim", "--bin", "sim"])
-            .args(["--profile", PROFILE])
+            .args(self.build.words())
+            // Whoever runs this has everything at hand.
+            .args(["--quiet", "--offline", "--locked"])
             .current_dir(&self.copy)
             .env("CARGO_TARGET_DIR", &self.target)
-            // They would hide those in `.cargo/config.toml`.
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+            // Said here, because those in the file `.cargo/config.toml` of the copy and of the repository
+            // around it would add up, and no library would be the one that was compiled before.
+            .env("CARGO_ENCODED_RUSTFLAGS", FLAGS);
         let output = cargo.output().map_err(|error| format!("cargo: {error}"))?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(format!("it does not compile:\n{text}"));
         }
-        files::copy(&self.target.join(PROFILE).join("sim"), program)
+        let built = self.target.join(self.build.folder()).join("sim");
+        files::copy(&built, program)
     }
 
     /// A file of the copy as it is in the repository.
@@ -90,6 +139,9 @@ impl Tree {
         }
     }
 }
+
+/// What puts the simulation in place of the real world, as `.cargo/config.toml` has it.
+const FLAGS: &str = "--cfg\u{1f}madsim";
 
 /// In the copy warnings are no errors: a mutant may leave something unused.
 const MANIFEST: &str = "Cargo.toml";
@@ -116,7 +168,14 @@ fn sources(root: &Path) -> Result<BTreeSet<PathBuf>, String> {
     let names = names.split('\0').filter(|name| !name.is_empty());
     let files = names.map(PathBuf::from);
     // One that was removed and not yet given up is still listed.
-    Ok(files.filter(|file| root.join(file).is_file()).collect())
+    let files = files.filter(|file| root.join(file).is_file());
+    Ok(files.filter(|file| !is_built(root, file)).collect())
+}
+
+/// Whether a file lies in a target of cargo that git was not told of.
+fn is_built(root: &Path, file: &Path) -> bool {
+    let top = file.iter().next().unwrap_or_default();
+    root.join(top).join("CACHEDIR.TAG").is_file()
 }
 
 /// The commit of the sources, with a `+` behind it if they were changed since.

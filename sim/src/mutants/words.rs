@@ -10,7 +10,8 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
-use super::{Order, Record, Without, hunt};
+use super::{Build, Hunter, Order, Record, Without};
+use crate::plan::Plan;
 
 /// The repository, if nobody says otherwise.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -36,9 +37,15 @@ pub struct MutantWords {
     /// Where the mutants are, if they are not those of this repository.
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Only those that were not tried yet at this commit: an earlier score goes on.
+    #[arg(long)]
+    rest: bool,
     /// Also find out which oracle or kind of fault each needs.
     #[arg(long)]
     ablation: bool,
+    /// Do not look for the smallest plan that shows each.
+    #[arg(long)]
+    no_witnesses: bool,
     /// Take the program that the last score has built, whatever has changed since.
     #[arg(long)]
     built: bool,
@@ -59,8 +66,14 @@ enum Output {
 #[derive(Debug, Args)]
 pub struct HuntWords {
     /// The seeds: FIRST..END, the end not included.
-    #[arg(long, value_parser = crate::cli::range)]
-    seeds: Range<u64>,
+    #[arg(long, value_parser = crate::cli::range, required_unless_present_any = ["plan", "shrink"])]
+    seeds: Option<Range<u64>>,
+    /// A saved plan instead.
+    #[arg(long, conflicts_with_all = ["seeds", "shrink"])]
+    plan: Option<PathBuf>,
+    /// A seed that fails, whose plan is shrunk, instead.
+    #[arg(long, conflicts_with = "seeds")]
+    shrink: Option<u64>,
     /// Run every seed twice (DET).
     #[arg(long)]
     twice: bool,
@@ -73,13 +86,20 @@ pub struct HuntWords {
 }
 
 impl HuntWords {
-    /// Does so.
-    pub fn run(self) -> ExitCode {
-        let without = Without {
-            oracles: self.without_oracle,
-            faults: self.without_fault,
+    /// Does so. The error says why the plan cannot be read.
+    pub fn run(self) -> Result<ExitCode, String> {
+        let hunter = Hunter {
+            twice: self.twice,
+            without: Without {
+                oracles: self.without_oracle,
+                faults: self.without_fault,
+            },
         };
-        hunt(self.seeds, self.twice, &without)
+        match (&self.plan, self.shrink) {
+            (Some(path), _) => Ok(hunter.plan(&Plan::load(path)?)),
+            (None, Some(seed)) => Ok(hunter.shrink(&Plan::draw(seed))),
+            (None, None) => Ok(hunter.seeds(self.seeds.unwrap_or_default())),
+        }
     }
 }
 
@@ -106,7 +126,11 @@ impl MutantWords {
             // Mutants from elsewhere are judged by the same rules, and not counted here.
             keeps: self.dir.is_none(),
             dir: self.dir.unwrap_or_else(|| root.join("sim/mutants")),
+            place: root.join("target/mutants"),
+            build: Build::Fast,
             root,
+            rest: self.rest,
+            witnesses: !self.no_witnesses,
             only: self.only,
             seeds: self.seeds,
             starts: self.starts,
