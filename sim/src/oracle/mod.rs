@@ -11,7 +11,7 @@
 //! | [`Mono`] | terms, votes, commit, applied and what was durable never go back, restarts included | at every event |
 //! | [`Qrm`] | what is committed is on a quorum of durable logs | at every event |
 //! | [`Prom`] | a vote, an acknowledgement or a read index leaves a node only when disks back it | at every event; against the disk's image now and then |
-//! | [`Pre`] | nobody leads without the votes of a majority, nor begins a term whom no majority would elect | at every event |
+//! | [`Pre`] | nobody leads without the votes of a majority, nor begins a term whom no majority would elect; no leader calls a successor that lacks something | at every event |
 //! | [`mem`] | logs, files and memory stay within bounds | four times a second |
 //! | [`lin`] | the clients' history is linearizable, by revision and by search | at every answer; at the end |
 //! | [`xo`] | a write is done once, at the revision that was told, or not at all | at every answer; at the end |

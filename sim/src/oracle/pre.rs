@@ -4,14 +4,16 @@
 //! cluster that they would be willing to grant the candidate their votes"): such a term wins
 //! nothing, and takes down the leader that all others were content with.
 //!
-//! A candidate that its leader called stands without asking around (thesis §3.10).
+//! A candidate that its leader called stands without asking around; and a leader calls nobody before it
+//! has heard from it that it has all that the leader itself has (thesis §3.10): else the successor cannot win,
+//! and the group has lost its leader for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sisyphus::{
     node::Event,
-    raft::Body,
-    types::{NodeId, ShardId, Term},
+    raft::{Body, Message},
+    types::{Index, NodeId, ShardId, Term},
 };
 
 use super::{Violation, evidence::Evidence, judge::Judge};
@@ -19,11 +21,13 @@ use super::{Violation, evidence::Evidence, judge::Judge};
 /// By candidate and term: who said yes.
 type Ballot = BTreeMap<(ShardId, NodeId, Term), BTreeSet<NodeId>>;
 
-/// Remembers who would vote for whom, and who did.
+/// Remembers who would vote for whom, who did, and what followers have told their leaders.
 #[derive(Debug, Default)]
 pub struct Pre {
     supporters: Ballot,
     voters: Ballot,
+    /// By follower and leader: the term, and how far the follower said in it that their logs agree.
+    told: BTreeMap<(ShardId, NodeId, NodeId), (Term, Index)>,
 }
 
 impl Judge for Pre {
@@ -61,8 +65,38 @@ impl Judge for Pre {
                     format!("{node} stands in term {term}, and would vote for it only")
                 })
             }
+            Body::AppendAccepted { matched } => {
+                let told = self.told.entry((shard, node, message.to)).or_default();
+                *told = (*told).max((message.term, matched));
+                Ok(())
+            }
+            Body::TimeoutNow => self.calls(known, node, shard, message),
             _ => Ok(()),
         }
+    }
+}
+
+impl Pre {
+    /// `node` calls its successor.
+    fn calls(
+        &self,
+        known: &Evidence,
+        node: NodeId,
+        shard: ShardId,
+        message: &Message,
+    ) -> Result<(), Violation> {
+        let told = self.told.get(&(shard, message.to, node));
+        let told = told.filter(|(term, _)| *term == message.term);
+        let has = told.map_or(0, |(_, matched)| *matched);
+        let last = known.replica(node, shard).map_or(0, |r| r.log.last());
+        if has >= last {
+            return Ok(());
+        }
+        let what = format!(
+            "{node} calls {} to succeed it, and has heard that it has {has} of {last} entries",
+            message.to
+        );
+        Err(Violation::new("PRE", what))
     }
 }
 
@@ -117,6 +151,26 @@ mod tests {
             "of another"
         );
         assert!(passes(&answer, &[], sent(&vote(true))), "its leader called");
+    }
+
+    #[test]
+    fn who_calls_a_successor_that_lacks_something_is_seen() {
+        let calls = |matched, term| {
+            let mut pre = Alone::<Pre>::default();
+            show(
+                &mut pre,
+                1,
+                persisted(&[entry(1, 5, "a"), entry(2, 5, "b")]),
+            )
+            .unwrap();
+            let accepted = message(2, 1, term, Body::AppendAccepted { matched });
+            show(&mut pre, 2, sent(&accepted)).unwrap();
+            let call = message(1, 2, 5, Body::TimeoutNow);
+            show(&mut pre, 1, sent(&call)).is_ok()
+        };
+        assert!(calls(2, 5));
+        assert!(!calls(1, 5), "it lacks one");
+        assert!(!calls(2, 4), "it said so to another leader");
     }
 
     #[test]
