@@ -17,7 +17,10 @@ use crate::plan::Plan;
 const START_GAP: u64 = 1_000_000;
 
 /// How many times as long as without it a mutant is hunted with a bug of the simulator beside it.
-const BLIND_FACTOR: u64 = 20;
+const BLIND_FACTOR: u64 = 8;
+
+/// The shortest such hunt, in seeds: a find may have been luck.
+const BLIND_SEEDS_MIN: u64 = 150;
 
 /// How many times as long as with everything a mutant is hunted without one of the oracles or faults: one
 /// that is found as easily as before is missed in one of a thousand such hunts.
@@ -115,7 +118,7 @@ impl Judge<'_> {
         let first = self.order.first;
         trial.task = Task::Seeds {
             first,
-            count: seeing.seeds * BLIND_FACTOR,
+            count: (seeing.seeds * BLIND_FACTOR).max(BLIND_SEEDS_MIN),
         };
         let blind = trial.run()?;
         let what = format!(
