@@ -96,3 +96,24 @@ as ten times the seeds that they take with them.
 | fault | smallest | needed |
 |---|---|---|
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Mutant, *};
+
+    #[test]
+    fn whoever_is_the_only_one_is_told_with_what_it_found() {
+        let text = "id='A'\ntitle=''\nclass='easy'\nsource=''\nstory=''\noracles=[]\n\
+                    [[replace]]\nfile='f'\nfind='x'\nreplace='y'";
+        let mut record = Record::of(&Mutant::parse("A", text).unwrap(), "abc");
+        record.oracles.insert("LIN".to_owned(), 3);
+        assert_eq!(tables(&[&record]), "", "nobody did without");
+        record.is_ablated = true;
+        record.only_oracle = Some("LIN".to_owned());
+        record.only_faults.push("damage".to_owned());
+        let page = tables(&[&record]);
+        assert!(page.contains("| LIN | 1: A | 1: A |"), "{page}");
+        assert!(page.contains("| damage |  | 1: A |"), "{page}");
+        assert!(page.contains("| ELS |  |  |"), "whoever found nothing");
+    }
+}
