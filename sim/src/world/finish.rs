@@ -166,14 +166,16 @@ impl World {
     }
 
     /// All replicas reach the same index; that they have the same state there, SMS has seen. In this very moment
-    /// all that was acknowledged is on all of them: a moment later somebody may have introduced itself.
+    /// all that was acknowledged is on all of them, and they agree who takes part: a moment later somebody may
+    /// have introduced itself.
     async fn agree(&self, deadline: u64) -> Result<(), Violation> {
         loop {
             self.check_servers()?;
             let statuses = self.statuses();
             if statuses.len() == self.node_ids().len() && is_settled(&statuses) {
-                let panel = &self.hub.lock().panel;
-                return counted(panel.dur.end(self.node_ids().into_iter()));
+                let ended = self.hub.lock().panel.dur.end(self.node_ids().into_iter());
+                counted(ended)?;
+                return counted(self.audit_members(statuses));
             }
             if self.now_us() > deadline {
                 let what = format!(
