@@ -113,8 +113,13 @@ fn code<'a>(oracles: impl IntoIterator<Item = &'a str>) -> ExitCode {
 fn plan(text: &str) -> Result<Plan, String> {
     match text.parse() {
         Ok(seed) => Ok(Plan::draw(seed)),
-        Err(_) => Plan::load(Path::new(text)).map_err(|error| {
-            format!("{error}\ngive a seed or the path of a plan, such as target/sim/7/plan.json")
+        Err(_) => Plan::load(Path::new(text)).map_err(|error| match text.ends_with(".json") {
+            true => error,
+            false => {
+                format!(
+                    "{error}\ngive a seed or the path of a plan, such as target/sim/7/plan.json"
+                )
+            }
         }),
     }
 }
@@ -161,7 +166,7 @@ mod tests {
     #[test]
     fn a_plan_is_found_by_its_seed_and_a_missing_one_is_explained() {
         assert_eq!(plan("7"), Ok(Plan::draw(7)));
-        let error = plan("no/such/plan.json").unwrap_err();
+        let error = plan("no/such/plan").unwrap_err();
         assert!(error.contains("path of a plan"), "{error}");
     }
 }

@@ -134,6 +134,7 @@ pub(super) fn fault(what: &Value) -> (String, String) {
         "failing" => "disk full",
         "resign" => "hand over",
         "replace" => "lost, replaced",
+        "wipe" => "disk emptied",
         "clock" => "wrong clock",
         other => other,
     };
@@ -143,7 +144,14 @@ pub(super) fn fault(what: &Value) -> (String, String) {
         "power-loss" => format!("{who}: power fails, the disk keeps only what it must"),
         "pause" => format!("{who}: the process stands still without knowing it"),
         "partition" => partition(&what["cut"]),
-        "links" => format!("links of {who}: {}", plain(&what["link"])),
+        "links" => {
+            let way = match what["way"].as_str() {
+                Some("in") => "to",
+                Some("out") => "from",
+                _ => "of",
+            };
+            format!("links {way} {who}: {}", plain(&what["link"]))
+        }
         "disks" => format!("disks of {who}: {}", plain(&what["disk"])),
         "stuck" => format!("disks of {who} do not answer any more"),
         "grow" => "an operator adds a node".to_owned(),
@@ -152,13 +160,56 @@ pub(super) fn fault(what: &Value) -> (String, String) {
         "reconfigure" => format!("{who}: stopped and started again with other limits"),
         "resign" => format!("{who}: asked to hand leadership over"),
         "replace" => format!("{who}: the machine is lost with its disk, another takes its place"),
-        "clock" => format!(
-            "clock of {who}: off by {} ms, its second longer by {} millionths",
-            what["offset_ms"], what["drift_ppm"]
+        "wipe" => match what["directory"].as_str() {
+            None | Some("") => format!("{who}: comes back with an empty disk"),
+            Some(directory) => format!("{who}: comes back without its directory {directory}"),
+        },
+        "damage" => {
+            let (how, prefix) = (plain(&what["how"]), plain(&what["prefix"]));
+            format!("{who}: synced bytes are damaged ({how}) in a file {prefix}…")
+        }
+        "failing" => failing(&who, what),
+        "burst" => format!(
+            "{} more clients come, ask {} operations each without a pause, and go",
+            what["clients"], what["operations"]
         ),
+        "clock" => clock(&who, what),
         _ => plain(what).replacen("kind: ", "", 1),
     };
     (short, story)
+}
+
+/// A drive that fails: which of its operations, and how many of a million.
+fn failing(who: &str, what: &Value) -> String {
+    let kinds = [
+        ("failed_sync_ppm", "syncs"),
+        ("failed_write_ppm", "writes"),
+        ("failed_read_ppm", "reads"),
+    ];
+    let often = |(field, name): &(&str, &str)| {
+        let ppm = what[*field].as_u64().filter(|ppm| *ppm > 0)?;
+        Some(format!("{:.1} % of {name} fail", ppm as f64 / 10_000.0))
+    };
+    let mut told: Vec<String> = kinds.iter().filter_map(often).collect();
+    if what["keeps_dirty"] == true {
+        told.push("what a failed sync left is written by the next one".to_owned());
+    }
+    told.extend(
+        what["room_bytes"]
+            .as_u64()
+            .map(|room| format!("there is room for {room} more bytes")),
+    );
+    format!("disks of {who}: {}", told.join(", "))
+}
+
+/// A clock that goes wrong: how far, how fast, and how far it leaps.
+fn clock(who: &str, what: &Value) -> String {
+    let leap = what["leap_ms"].as_u64().filter(|ms| *ms > 0);
+    let leap = leap.map_or(String::new(), |ms| format!(", it leaps ahead by {ms} ms"));
+    format!(
+        "clock of {who}: off by {} ms, its second longer by {} millionths{leap}",
+        what["offset_ms"], what["drift_ppm"]
+    )
 }
 
 fn cut(cut: &Value) -> &'static str {

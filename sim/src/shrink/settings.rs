@@ -38,7 +38,8 @@ const LONG: (&str, u64) = ("/workload/value_bytes_max", 1_500);
 
 impl Bench<'_> {
     /// Tiny limits, so that fewer operations will do, with long values or without: all of them, or else
-    /// half of them, or long values alone. What turns out not to matter becomes usual later.
+    /// half of them, or long values alone; then each that is left. What turns out not to matter becomes
+    /// usual later.
     pub(super) fn tiny_limits(&mut self) {
         let setting = |(path, value): (&str, u64)| (path.to_owned(), json!(value));
         let tiny = TINY.map(setting);
@@ -59,6 +60,13 @@ impl Bench<'_> {
         let turns =
             (0..TINY_ORDERS).flat_map(|turn| orders.iter().map(move |plans| plans[turn].clone()));
         self.adopt_first(turns.collect());
+        for limit in &tiny {
+            let choices = [vec![limit, &long[0]], vec![limit]];
+            let plans = choices.map(|choice| with(&self.plan, choice.into_iter()));
+            let smaller = plans.into_iter().filter(|plan| *plan != self.plan);
+            let smaller = smaller.collect();
+            self.adopt_first(smaller);
+        }
     }
 
     /// All settings at once, then halves, then singles.

@@ -46,6 +46,8 @@ impl World {
         self.agree(deadline).await?;
         counted(self.look_over().await)?;
         let last = self.read_all(deadline).await?;
+        // Meanwhile a node may have had something of its own put into the log.
+        self.agree(deadline).await?;
         self.judge(&last)?;
         counted(self.audit().await)
     }
