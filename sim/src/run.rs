@@ -280,6 +280,16 @@ mod tests {
     }
 
     #[test]
+    fn a_run_leaves_nothing_of_its_world_behind() {
+        for seed in 0..4 {
+            let (plan, notes) = (Plan::draw(seed), Notes::new(false));
+            let theirs = notes.clone();
+            isolated(move || on_this_thread(&plan, theirs)).unwrap();
+            assert_eq!(Arc::strong_count(&notes.record), 1, "of seed {seed}");
+        }
+    }
+
+    #[test]
     fn a_panic_is_a_verdict_with_its_words() {
         let violation = isolated(|| panic!("two leaders")).err();
         let Violation { oracle, what } = violation.unwrap();

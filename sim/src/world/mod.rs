@@ -60,7 +60,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use madsim::{
     runtime::{Handle, NodeHandle},
-    task::JoinHandle,
+    task::{JoinHandle, NodeId as Machine},
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -116,6 +116,8 @@ pub(crate) struct World {
     notes: Notes,
     /// Clients that came in bursts.
     guests: Mutex<Guests>,
+    /// The machines that are not servers: they never fail, and are switched off in the end.
+    machines: Mutex<Vec<Machine>>,
 }
 
 /// Clients that came in bursts.
@@ -132,9 +134,10 @@ pub(crate) async fn run(plan: &Plan, notes: Notes) -> Outcome {
     rare::begin(plan.buggify.then_some(plan.seed));
     let world = World::new(plan.clone(), notes);
     world.start_servers();
-    madsim::task::spawn(world.net.clone().pump());
-    madsim::task::spawn(world.clone().unleash());
-    madsim::task::spawn(world.clone().oversee());
+    let stagehands = world.machine("world", [10, 0, 2, 1]);
+    stagehands.spawn(world.net.clone().pump());
+    stagehands.spawn(world.clone().unleash());
+    stagehands.spawn(world.clone().oversee());
     world.note_phase("safety");
     world.run_clients().await;
     world.note_phase("liveness");
@@ -172,6 +175,7 @@ impl World {
                 hub: Mutex::new(Hub::new(&plan, notes.lines.clone())),
                 lives: Mutex::default(),
                 guests: Mutex::default(),
+                machines: Mutex::default(),
                 nemesis: Nemesis::new(&plan),
                 conditions: Conditions::new(&plan),
                 looks: Mutex::default(),
@@ -263,15 +267,24 @@ impl World {
 
     /// A machine of its own for a client.
     pub fn client_node(&self, number: u64) -> NodeHandle {
-        let builder = self.handle.create_node().name(format!("c{number}"));
-        builder.ip([10, 0, 1, number as u8].into()).build()
+        self.machine(&format!("c{number}"), [10, 0, 1, number as u8])
     }
 
-    /// Ends all processes and gives their tasks the time to go; else the runtime leaks them.
+    fn machine(&self, name: &str, ip: [u8; 4]) -> NodeHandle {
+        let machine = (self.handle.create_node()).name(name).ip(ip.into()).build();
+        self.machines.lock().push(machine.id());
+        machine
+    }
+
+    /// Ends all tasks and gives them the time to go: one that sleeps holds the timer that holds it, and
+    /// with it everything there is. What a run does not give back, the next one has to get from the
+    /// kernel.
     async fn end(&self) {
         let created: Vec<NodeId> = self.lives.lock().keys().copied().collect();
         created.into_iter().for_each(|node| self.stop(node));
         self.disarm();
+        let machines = std::mem::take(&mut *self.machines.lock());
+        machines.into_iter().for_each(|id| self.handle.kill(id));
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 

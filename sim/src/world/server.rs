@@ -37,11 +37,15 @@ const NODE: Stream = Stream::new("node");
 /// Creates a machine, with `node` on it; its process starts.
 pub(super) fn start(world: &Arc<World>, node: NodeId, lodging: Lodging) {
     world.begin_life(node, lodging);
-    let theirs = world.clone();
+    // The world has the machines, and is not to be kept by them.
+    let theirs = Arc::downgrade(world);
     let builder = world.handle.create_node().name(node.to_string());
     let machine = builder
         .ip(address_of(node).ip())
-        .init(move || run(theirs.clone(), node))
+        .init(move || {
+            let world = theirs.upgrade().expect("processes end before their world");
+            run(world, node)
+        })
         .build();
     world.life(node, |life| life.machine = Some(machine.id()));
 }
