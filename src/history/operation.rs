@@ -70,7 +70,10 @@ pub enum PairError {
 impl History {
     /// Pairs invocations with completions.
     pub fn pair(events: impl IntoIterator<Item = Event>) -> Result<History, PairError> {
+        let events = events.into_iter();
         let mut builder = History::builder();
+        // Two events an operation, if they are all there.
+        builder.operations.reserve(events.size_hint().0 / 2);
         for event in events {
             builder.add(event)?;
         }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Announced, Behind, Failure, Fate, Identity, LogStore, Observer, Order, RequestError, Roster,
-    ShardStatus, StartError, Status, fence,
+    Announced, Behind, Failure, Fate, Identity, LogStore, Observer, Order, RaftStatus,
+    RequestError, Roster, ShardStatus, StartError, Status, fence,
     identity::{self, Claim},
     inbox::{Inbox, inbox},
     link::Link,
@@ -306,6 +306,13 @@ impl Host {
             failure: self.inner.failure.reason(),
             shards: shards.collect(),
         }
+    }
+
+    /// Where a shard's replica stands: the part of the status that costs nothing. None if there is no
+    /// such shard.
+    pub fn standing(&self, shard: ShardId) -> Option<RaftStatus> {
+        let shard = self.inner.shards.get(&shard)?;
+        Some(shard.board.read())
     }
 
     /// Who belongs to the cluster, as of what this node has applied of a shard; to be watched.

@@ -105,7 +105,7 @@ impl Inode {
     pub fn end_sync(&mut self, flush: Flush, waste: &mut Waste) {
         self.resize(flush.length, waste);
         for (sector, bytes) in flush.sectors {
-            self.put(sector, &bytes);
+            self.put(sector, bytes);
         }
         self.dirty.retain(|_, change| *change > flush.changes);
     }
@@ -120,7 +120,7 @@ impl Inode {
         let reaches = *rng.pick(&[0.0, 0.0, 0.5, 0.9]);
         for (sector, bytes) in flush.sectors {
             if rng.chance(reaches) {
-                self.put(sector, &bytes);
+                self.put(sector, bytes);
             }
         }
         if !keeps_dirty {
@@ -137,16 +137,17 @@ impl Inode {
     }
 
     /// Puts a sector on the platter. One behind the end was cut off; the length alone remembers it.
-    fn put(&mut self, sector: usize, bytes: &[u8]) {
+    fn put(&mut self, sector: usize, mut bytes: Vec<u8>) {
         let start = sector * SECTOR_BYTES;
         let Some(place) = self.durable.get_mut(start..start + bytes.len()) else {
             return;
         };
-        if place != bytes {
-            self.older.push_back((sector, place.to_vec()));
-            place.copy_from_slice(bytes);
-            self.older
-                .drain(..self.older.len().saturating_sub(OLDER_MAX));
+        if *place != bytes[..] {
+            place.swap_with_slice(&mut bytes);
+            if self.older.len() == OLDER_MAX {
+                self.older.pop_front();
+            }
+            self.older.push_back((sector, bytes));
         }
     }
 

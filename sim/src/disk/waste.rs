@@ -29,13 +29,14 @@ impl Waste {
             .len()
             .div_ceil(SECTOR_BYTES)
             .saturating_sub(SECTORS_MAX);
+        let fresh = sectors.len() - latest;
+        let beyond = (self.sectors.len() + fresh).saturating_sub(SECTORS_MAX);
+        self.sectors.drain(..beyond);
         for (at, chunk) in sectors.skip(latest) {
             let mut sector = [0; SECTOR_BYTES];
             sector[..chunk.len()].copy_from_slice(chunk);
             self.sectors.push_back((first + at, sector));
         }
-        let beyond = self.sectors.len().saturating_sub(SECTORS_MAX);
-        self.sectors.drain(..beyond);
     }
 
     /// What the sector at place `at` of a file shows that got its block from here; zeros if there is

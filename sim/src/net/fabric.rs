@@ -230,33 +230,38 @@ impl State {
 
     /// When the next frame of a link arrives: never, once or twice; and what changes it on its way, if
     /// something does.
-    fn fates(&mut self, seed: u64, from: NodeId, to: NodeId, now: u64) -> Vec<(u64, Option<Rng>)> {
+    fn fates(
+        &mut self,
+        seed: u64,
+        from: NodeId,
+        to: NodeId,
+        now: u64,
+    ) -> impl Iterator<Item = (u64, Option<Rng>)> + use<> {
         let base = self.base;
         let link = self.link(from, to);
         link.frames += 1;
         let mut rng = draw(seed, FRAME.of(from).of(to), link.frames);
         let model = link.models.last().map_or(base, |(_, model)| *model);
         let happens = |rng: &mut Rng, ppm: u32| rng.below(1_000_000) < u64::from(ppm);
-        // All draws are made whatever the first ones say, so that a cut does not shift them.
+        // Each frame has draws of its own, so that a cut does not shift those of others.
         let lost = happens(&mut rng, model.loss_ppm);
         let copies = 1 + usize::from(happens(&mut rng, model.duplicate_ppm));
-        let arrivals = (0..copies).map(|_| {
+        let mut arrivals = [0; 2];
+        for due in &mut arrivals[..copies] {
             let mut delay = rng.between(model.delay_us_min, model.delay_us_max);
             if happens(&mut rng, model.detour_ppm) {
                 delay += rng.between(0, model.detour_us_max);
             }
-            (now + delay).next_multiple_of(GRAIN_US)
-        });
-        let arrivals: Vec<u64> = arrivals.collect();
-        let arrivals = arrivals.into_iter().map(|due| {
+            *due = (now + delay).next_multiple_of(GRAIN_US);
+        }
+        let arrive = match lost || link.cuts > 0 {
+            true => 0,
+            false => copies,
+        };
+        arrivals.into_iter().take(arrive).map(move |due| {
             let noise = happens(&mut rng, model.corrupt_ppm).then(|| rng.fork("noise"));
             (due, noise)
-        });
-        let arrivals = arrivals.collect();
-        if lost || link.cuts > 0 {
-            return Vec::new();
-        }
-        arrivals
+        })
     }
 }
 

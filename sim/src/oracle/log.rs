@@ -44,10 +44,18 @@ impl DurableLog {
             self.base = base;
             self.terms.clear();
         }
-        if let Some(first) = entries.first() {
-            self.terms.split_off(&first.at.index);
-            self.put(entries);
+        let Some(first) = entries.first().map(|entry| entry.at.index) else {
+            return;
+        };
+        // Mostly it only grows, and splitting it costs as much as it is long.
+        if self
+            .terms
+            .last_key_value()
+            .is_some_and(|(last, _)| *last >= first)
+        {
+            self.terms.split_off(&first);
         }
+        self.put(entries);
     }
 
     fn put(&mut self, entries: &[Entry]) {

@@ -181,8 +181,7 @@ fn put_log(numbers: &mut Vec<u64>, hard_state: Option<HardState>, entries: &[Ent
 
 fn of_message(message: &Message) -> Vec<u64> {
     let Message { from, to, term, .. } = message;
-    let mut numbers = vec![from.0, to.0, *term];
-    numbers.extend(match &message.body {
+    let [a, b, c, d] = match &message.body {
         Body::PreVote { last } => [1, last.index, last.term, 0],
         Body::PreVoteReply { granted } => [2, u64::from(*granted), 0, 0],
         Body::Vote { last, called } => [3, last.index, last.term, u64::from(*called)],
@@ -201,6 +200,6 @@ fn of_message(message: &Message) -> Vec<u64> {
         Body::TimeoutNow => [12, 0, 0, 0],
         Body::Recover { id, last } => [13, *id, *last, 0],
         Body::RecoverReply { id, last } => [14, *id, *last, 0],
-    });
-    numbers
+    };
+    vec![from.0, to.0, *term, a, b, c, d]
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use sisyphus::{
-    node::{RaftStatus, Status},
+    node::{RaftStatus, Roster},
     raft::RoleName,
-    types::NodeId,
+    types::{NodeId, ShardId},
 };
 
 use super::World;
@@ -14,6 +14,9 @@ use crate::plan::{Condition, Plan, When};
 
 /// How often the world looks, in microseconds of virtual time.
 const LOOK_US: u64 = 3_000;
+
+/// The shard that there is.
+const SHARD: ShardId = ShardId(0);
 
 /// The faults that wait: what for, and from when on in microseconds, by their places in the plan.
 pub(super) struct Conditions(Mutex<BTreeMap<usize, (Condition, u64)>>);
@@ -53,7 +56,7 @@ impl World {
     pub(super) fn look_at_conditions(&self, now_us: u64) -> Option<u64> {
         let due = self.conditions.due(now_us);
         if !due.is_empty() {
-            let standing = self.statuses();
+            let standing = self.standings();
             for (place, condition) in due {
                 if let Some(node) = self.concerned(condition, &standing) {
                     self.conditions.0.lock().remove(&place);
@@ -64,13 +67,15 @@ impl World {
         self.conditions.next_look(now_us)
     }
 
+    /// Where the replicas that run stand.
+    fn standings(&self) -> Vec<(NodeId, RaftStatus)> {
+        let nodes = self.node_ids().into_iter();
+        let standing = nodes.filter_map(|node| Some((node, self.host(node)?.standing(SHARD)?)));
+        standing.collect()
+    }
+
     /// The node that a condition is about, if it holds.
-    fn concerned(&self, condition: Condition, standing: &[Status]) -> Option<NodeId> {
-        let replicas = standing.iter().flat_map(|status| {
-            let shards = status.shards.iter();
-            shards.map(|shard| (status.node, shard.raft))
-        });
-        let replicas: Vec<(NodeId, RaftStatus)> = replicas.collect();
+    fn concerned(&self, condition: Condition, replicas: &[(NodeId, RaftStatus)]) -> Option<NodeId> {
         let mut leaders: Vec<_> = replicas
             .iter()
             .filter(|(_, raft)| raft.role == RoleName::Leader)
@@ -86,13 +91,8 @@ impl World {
             Condition::Snapshot => behind(led.first.saturating_sub(1)),
             Condition::TwoLeaders => (leaders.len() > 1).then(|| leaders[0].0),
             Condition::Membership => {
-                let is_joint = |status: &Status| {
-                    let shards = status.shards.iter();
-                    shards
-                        .into_iter()
-                        .any(|shard| shard.roster.membership.is_joint())
-                };
-                (self.is_restaffing() || standing.iter().any(is_joint)).then_some(*leader)
+                let is_joint = |roster: &Roster| roster.membership.is_joint();
+                (self.is_restaffing() || self.rosters().iter().any(is_joint)).then_some(*leader)
             }
         }
     }
