@@ -1,10 +1,13 @@
 //! Time as one node sees it.
 
 use std::{
+    future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -107,17 +110,47 @@ impl Clock {
     }
 
     /// A timer over `duration` of this node's time, which begins now.
-    pub fn timer(&self, duration: Duration) -> Sleep {
+    pub fn timer(&self, duration: Duration) -> Timer {
+        Timer {
+            sleep: Box::pin(self.begin(duration)),
+            waiting: None,
+        }
+    }
+
+    /// Waits for `duration` of this node's time.
+    pub async fn sleep(&self, duration: Duration) {
+        self.begin(duration).await;
+    }
+
+    fn begin(&self, duration: Duration) -> Sleep {
         let drift = self.bend.drift_ppm.load(Ordering::Relaxed);
         let us = duration.as_micros() as i64;
         task::sleep(Duration::from_micros(
             (us + us * drift / 1_000_000).max(0) as u64
         ))
     }
+}
 
-    /// Waits for `duration` of this node's time.
-    pub async fn sleep(&self, duration: Duration) {
-        self.timer(duration).await;
+/// Ends after a while. For loops that look at it each time something else wakes them: whoever waits is
+/// written down once, and not at every look.
+#[derive(Debug)]
+pub struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    /// Who is to be woken.
+    waiting: Option<Waker>,
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let waits = |waker: &Waker| waker.will_wake(cx.waker());
+        if !self.sleep.is_elapsed() && self.waiting.as_ref().is_some_and(waits) {
+            return Poll::Pending;
+        }
+        let done = self.sleep.as_mut().poll(cx);
+        self.waiting = done.is_pending().then(|| cx.waker().clone());
+        done
     }
 }
 
@@ -141,5 +174,19 @@ mod tests {
         bend.leap(9_200, 1_000);
         assert_eq!(bend.show(9_200), 10_600);
         assert_eq!(bend.show(9_400), 10_700, "it keeps its pace");
+    }
+
+    #[tokio::test]
+    async fn a_timer_that_is_looked_at_early_ends_all_the_same() {
+        let clock = Clock::system();
+        let begun_us = clock.now_us();
+        let mut timer = clock.timer(Duration::from_millis(30));
+        for _ in 0..3 {
+            let early = task::timeout(Duration::from_millis(2), &mut timer).await;
+            assert!(early.is_err(), "after {} us", clock.now_us() - begun_us);
+        }
+        // Somebody else waits now: whoever looked first does not.
+        task::spawn(timer).await.unwrap();
+        assert!(clock.now_us() - begun_us >= 30_000);
     }
 }

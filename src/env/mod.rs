@@ -33,7 +33,7 @@ mod rate;
 pub mod task;
 pub mod watch;
 
-pub use clock::Clock;
+pub use clock::{Clock, Timer};
 pub use disk::{Disk, DiskError, DiskResult, File};
 #[cfg(not(feature = "simulated"))]
 pub use entropy::machine_rng;

@@ -1,7 +1,7 @@
 //! The replica loop: the one task that owns a shard's `Raft`. It takes what comes in, asks the core
 //! what is to be done, and hands that on; it never waits for a disk or a peer.
 
-use std::{pin::Pin, time::Duration};
+use std::time::Duration;
 
 use super::{
     Announced, Event, Failure, Roster,
@@ -23,8 +23,8 @@ use super::{
 use crate::{
     config::Limits,
     env::{
-        Clock, rare,
-        task::{Receiver, Sender, Sleep, select, watch},
+        Clock, Timer, rare,
+        task::{Receiver, Sender, select, watch},
     },
     raft::{Base, Membership, Message, PeerState, PeerStatus, Raft, Ready, Room},
     rpc::{ForwardReply, PeerBody, SnapshotAck, StateHash},
@@ -136,8 +136,8 @@ impl Replica {
         }
     }
 
-    fn tick_timer(&self) -> Pin<Box<Sleep>> {
-        Box::pin(self.clock.timer(Duration::from_millis(self.limits.tick_ms)))
+    fn tick_timer(&self) -> Timer {
+        self.clock.timer(Duration::from_millis(self.limits.tick_ms))
     }
 
     /// Takes what else has queued up, so that it shares messages and a sync.
