@@ -8,7 +8,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use crate::{env::task::watch, machine::Members, rpc::proto::peer::Hello, types::NodeId};
+use crate::{
+    env::task::watch,
+    machine::{Member, Members},
+    rpc::proto::peer::Hello,
+    types::NodeId,
+};
 
 /// Callers whose refusals are remembered, so that each is logged once.
 const REFUSED_MAX: usize = 64;
@@ -30,6 +35,9 @@ pub struct Me {
     /// Members as a later list names them, which is in the log and not agreed on yet: they are
     /// called and listened to as well.
     pub expected: Members,
+    /// Members as others named them. Of those whom the agreed list does not know yet, they are called and listened
+    /// to as well: on the way through an old log a node meets old lists, and needs whoever sends it the rest.
+    pub told: Members,
 }
 
 /// The addresses of a cluster's members. Clones are the same directory.
@@ -86,11 +94,17 @@ impl Directory {
         }
     }
 
+    /// Calls and listens to these as well, as far as the list that is agreed on has not heard of them.
+    pub fn hear(&self, told: Members) {
+        if self.shared.me.borrow().told != told {
+            self.shared.me.send_modify(|me| me.told = told);
+        }
+    }
+
     /// Where clients reach the members that are known, as far as those have said it.
     pub fn faces(&self) -> Vec<String> {
         let me = self.shared.me.borrow();
-        let all = me.members.iter().chain(me.expected.iter());
-        all.map(|member| member.grpc.clone()).collect()
+        me.known().map(|member| member.grpc.clone()).collect()
     }
 
     /// Waits until a peer says that this node cannot go on as a member; answers its words.
@@ -115,9 +129,10 @@ impl Directory {
     /// Whether this node calls `to`: it does if it knows where that is.
     pub fn calls(&self, to: NodeId) -> bool {
         let me = self.shared.me.borrow();
-        let known = [&me.expected, &me.members];
-        let place = known.into_iter().find_map(|members| members.get(to));
-        to != me.node && place.is_some_and(|member| !member.peer.is_empty())
+        to != me.node
+            && me
+                .known_as(to)
+                .is_some_and(|member| !member.peer.is_empty())
     }
 
     /// What this node knows, to be watched.
@@ -156,12 +171,25 @@ impl Me {
         }
     }
 
+    /// Everybody who is called and listened to, from the list that counts least to the one that counts most: some
+    /// are in several.
+    fn known(&self) -> impl Iterator<Item = &Member> {
+        let is_news = |member: &&Member| !self.members.was_removed(member.id);
+        let told = self.told.iter().filter(is_news);
+        told.chain(self.members.iter()).chain(self.expected.iter())
+    }
+
+    /// A member as the list has it that counts most.
+    fn known_as(&self, id: NodeId) -> Option<&Member> {
+        let told = || self.told.get(id).filter(|_| !self.members.was_removed(id));
+        let listed = self.expected.get(id).or_else(|| self.members.get(id));
+        listed.or_else(told)
+    }
+
     /// Where the others are reached; a member that has no address, or has given it up to the one
     /// that replaces it, is not.
     pub fn addresses(&self) -> BTreeMap<NodeId, String> {
-        // The later list last: its addresses count.
-        let all = self.members.iter().chain(self.expected.iter());
-        let others = all.filter(|member| member.id != self.node);
+        let others = self.known().filter(|member| member.id != self.node);
         let reachable = others.filter(|member| !member.peer.is_empty());
         reachable
             .map(|member| (member.id, member.peer.clone()))
@@ -212,8 +240,7 @@ impl Me {
             );
             return refusal(reason, true);
         }
-        let known = [&self.members, &self.expected];
-        if from == self.node || known.iter().all(|members| members.get(from).is_none()) {
+        if from == self.node || self.known_as(from).is_none() {
             return refused(format!(
                 "{} is not one of the peers of {}: add it with `sicli cluster add`, or correct `members`",
                 you(),

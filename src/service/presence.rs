@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// After so many pauses without a leader others are asked who belongs to the cluster.
-const LEADERLESS_PAUSES: u32 = 2;
+/// After so many milliseconds without a word of its leader a node asks others who belongs to the cluster.
+const SILENCE_MS: u64 = 1_000;
 
 /// What a node starts its host with.
 pub fn settings(config: &Config, entry: &Entry) -> Settings {
@@ -55,6 +55,10 @@ pub fn me(config: &Config, entry: &Entry) -> Me {
         },
         members: entry.members.clone(),
         expected: Members::default(),
+        told: match entry.founders.is_empty() {
+            true => entry.members.clone(),
+            false => Members::default(),
+        },
     }
 }
 
@@ -118,25 +122,20 @@ impl Presence {
         if members.is_empty()
             && let Some(members) = self.ask_others().await
         {
-            self.directory.learn(&members);
+            self.directory.hear(members);
         }
     }
 
-    /// While nobody leads as far as this node knows, calls and listens to those as well whom others name. What
-    /// its own log says later takes their place.
+    /// While no leader speaks to this node, asks others whom to listen to.
     async fn look_for_leader(self) {
-        let mut leaderless = 0;
         loop {
             self.clock.sleep(PAUSE).await;
-            match self.host.leader(SHARD) {
-                Some(_) => leaderless = 0,
-                None => leaderless += 1,
-            }
-            if leaderless >= LEADERLESS_PAUSES
+            let behind = self.host.behind(SHARD).ok();
+            let heard_ms = behind.and_then(|behind| behind.leader_heard_ms);
+            if heard_ms.is_none_or(|ms| ms > SILENCE_MS)
                 && let Some(members) = self.ask_others().await
             {
-                self.directory.expect(members);
-                leaderless = 0;
+                self.directory.hear(members);
             }
         }
     }

@@ -42,6 +42,7 @@ fn me(node: u64, addresses: &[SocketAddr]) -> Me {
         agreement: 5,
         members: members(addresses),
         expected: Members::default(),
+        told: Members::default(),
     }
 }
 
@@ -198,6 +199,30 @@ async fn nobody_hears_a_node_that_is_not_there_or_not_known() {
     outgoing.send(NodeId(2), Lane::Urgent, Bytes::from_static(b"lost"));
     outgoing.send(NodeId(9), Lane::Urgent, Bytes::from_static(b"lost"));
     outgoing.send(NodeId(1), Lane::Urgent, Bytes::from_static(b"to itself"));
+}
+
+#[test]
+fn whom_others_name_is_listened_to_until_the_own_list_knows_better() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let directory = directory(1, &[nobody; 3]);
+    let greets = |from: u64| {
+        let hello = me(from, &[nobody; 4]).hello(NodeId(1));
+        let hello = Hello {
+            agreement: 0,
+            ..hello
+        };
+        directory.greet(&hello).is_ok() && directory.calls(NodeId(from))
+    };
+    assert!(greets(2) && !greets(4));
+    directory.hear(members(&[nobody; 4]));
+    assert!(greets(4));
+    // An older list, as a node finds it on the way through its log.
+    directory.learn(&members(&[nobody; 2]));
+    assert!(greets(2) && greets(4));
+    let mut later = members(&[nobody; 4]);
+    later.remove(NodeId(4)).unwrap();
+    directory.learn(&later);
+    assert!(greets(3) && !greets(4));
 }
 
 #[test]
