@@ -48,7 +48,7 @@ pub(super) async fn synced_file(disk: &Arc<dyn Disk>, bytes: &[u8]) -> Arc<dyn F
 #[test]
 fn what_a_failed_sync_left_behind_is_not_made_good_by_the_next() {
     let mut lost = BTreeSet::new();
-    for seed in 0..40 {
+    for seed in 0..200 {
         run(async {
             let drive = drive(seed);
             let disk = drive.boot();

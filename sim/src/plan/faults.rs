@@ -79,10 +79,18 @@ impl Draws {
         let &When::At { ms } = when else {
             return None;
         };
-        let later_ms = log_uniform(&mut self.rng, 2, 1_000);
-        let is_drawn = self.rng.chance(0.5);
+        let rng = &mut self.rng;
+        let later_ms = log_uniform(rng, 2, 1_000);
+        let at_sync = When::Event {
+            node: None,
+            event: Moment::Synced,
+            nth: log_uniform(rng, 1, 100),
+            from_ms: ms,
+        };
+        let at_time = When::At { ms: ms + later_ms };
+        let (is_drawn, waits) = (rng.chance(0.5), rng.chance(0.5));
         is_drawn.then(|| Fault {
-            when: When::At { ms: ms + later_ms },
+            when: if waits { at_sync } else { at_time },
             what: What::PowerLoss { who: who.clone() },
             until: Until::After { ms: later_ms },
         })
