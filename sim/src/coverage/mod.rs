@@ -57,7 +57,8 @@ pub const PROBES: [&str; 36] = [
 ];
 
 /// Those that need thousands of runs.
-pub const SCARCE: [&str; 3] = [
+pub const SCARCE: [&str; 4] = [
+    "a machine came back with an empty disk",
     "a node started with its machine ahead of its log",
     "a node that had lost its disk was not heard",
     "an installed snapshot met a longer log",
