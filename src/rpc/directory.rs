@@ -3,6 +3,11 @@
 //! Whoever carries frames asks here: at the one end whom to call and what to say first ([`Directory::hello`]),
 //! at the other whether to listen ([`Directory::greet`]), again whenever what it knows has changed. In
 //! production that are the streams of `peers`; in the simulation it is its network.
+//!
+//! A node that was away while members came listens to them although it has heard of none: "a server accepts"
+//! entries and requests for votes of servers that are not in its latest list (Raft, dissertation §4.2.1), or a majority
+//! that it belongs to could never elect. They must go by a list that was agreed on, and say where they are. A
+//! founder that another founder does not have in its list is a mistake in a configuration, and refused.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,6 +22,9 @@ use crate::{
 
 /// Callers whose refusals are remembered, so that each is logged once.
 const REFUSED_MAX: usize = 64;
+
+/// Members that this node has not heard of and listens to.
+const STRANGERS_MAX: usize = 16;
 
 /// What a node knows of itself and its cluster, for both ends of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +46,8 @@ pub struct Me {
     /// Members as others named them. Of those whom the agreed list does not know yet, they are called and listened
     /// to as well: on the way through an old log a node meets old lists, and needs whoever sends it the rest.
     pub told: Members,
+    /// Members that called and are in no list yet, as they say of themselves.
+    pub strangers: Vec<Member>,
 }
 
 /// The addresses of a cluster's members. Clones are the same directory.
@@ -84,6 +94,10 @@ impl Directory {
         }
         self.shared.me.send_modify(|me| {
             (me.members, me.agreement) = (members.clone(), 0);
+            let is_news = |stranger: &Member| {
+                members.get(stranger.id).is_none() && !members.was_removed(stranger.id)
+            };
+            me.strangers.retain(is_news);
         });
     }
 
@@ -141,9 +155,16 @@ impl Directory {
     }
 
     /// Who says hello, or why it is not listened to. A refusal is logged if it is not the last one
-    /// of this caller again.
+    /// of this caller again. A member that this node has not heard of is called as well from now on.
     pub fn greet(&self, hello: &Hello) -> Result<NodeId, Refused> {
-        let result = self.shared.me.borrow().check(hello);
+        let mut result = self.shared.me.borrow().check(hello);
+        if result.is_err() {
+            let stranger = self.shared.me.borrow().stranger(hello);
+            if let Some(stranger) = stranger {
+                result = Ok(stranger.id);
+                self.shared.me.send_modify(|me| me.strangers.push(stranger));
+            }
+        }
         let mut refused = self.shared.refused.lock();
         match &result {
             Ok(_) => drop(refused.remove(&hello.from)),
@@ -168,6 +189,9 @@ impl Me {
             to: to.0,
             agreement: self.agreement,
             mark: self.mark,
+            address: self
+                .known_as(self.node)
+                .map_or_else(String::new, |own| own.peer.clone()),
         }
     }
 
@@ -176,14 +200,38 @@ impl Me {
     fn known(&self) -> impl Iterator<Item = &Member> {
         let is_news = |member: &&Member| !self.members.was_removed(member.id);
         let told = self.told.iter().filter(is_news);
-        told.chain(self.members.iter()).chain(self.expected.iter())
+        let news = self.strangers.iter().chain(told);
+        news.chain(self.members.iter()).chain(self.expected.iter())
     }
 
     /// A member as the list has it that counts most.
     fn known_as(&self, id: NodeId) -> Option<&Member> {
         let told = || self.told.get(id).filter(|_| !self.members.was_removed(id));
         let listed = self.expected.get(id).or_else(|| self.members.get(id));
-        listed.or_else(told)
+        listed.or_else(told).or_else(|| self.stranger_as(id))
+    }
+
+    fn stranger_as(&self, id: NodeId) -> Option<&Member> {
+        self.strangers.iter().find(|stranger| stranger.id == id)
+    }
+
+    /// The caller, if it may be a member that this node has not heard of yet.
+    fn stranger(&self, hello: &Hello) -> Option<Member> {
+        let id = NodeId(hello.from);
+        let means_this = hello.cluster == self.cluster && hello.to == self.node.0;
+        let is_news =
+            id != self.node && self.known_as(id).is_none() && !self.members.was_removed(id);
+        let goes_by_agreed_list = hello.agreement == 0 && !hello.address.is_empty();
+        let has_room = self.strangers.len() < STRANGERS_MAX;
+        (means_this && is_news && goes_by_agreed_list && has_room).then(|| Member {
+            id,
+            name: String::new(),
+            peer: hello.address.clone(),
+            grpc: String::new(),
+            http: String::new(),
+            started: true,
+            mark: hello.mark,
+        })
     }
 
     /// Where the others are reached; a member that has no address, or has given it up to the one
@@ -230,7 +278,8 @@ impl Me {
         }
         // Also from a list that is not agreed on yet: nobody but the member itself ever says its mark.
         let said = [&self.members, &self.expected].map(|members| members.get(from));
-        let mut marks = said.into_iter().flatten().map(|member| member.mark);
+        let said = said.into_iter().chain([self.stranger_as(from)]);
+        let mut marks = said.flatten().map(|member| member.mark);
         if marks.any(|mark| mark != 0 && mark != hello.mark) {
             let remedy =
                 "empty its data directory and start it again, and it joins as a new member";

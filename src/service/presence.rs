@@ -59,6 +59,7 @@ pub fn me(config: &Config, entry: &Entry) -> Me {
             true => entry.members.clone(),
             false => Members::default(),
         },
+        strangers: Vec::new(),
     }
 }
 

@@ -43,6 +43,7 @@ fn me(node: u64, addresses: &[SocketAddr]) -> Me {
         members: members(addresses),
         expected: Members::default(),
         told: Members::default(),
+        strangers: Vec::new(),
     }
 }
 
@@ -209,6 +210,7 @@ fn whom_others_name_is_listened_to_until_the_own_list_knows_better() {
         let hello = me(from, &[nobody; 4]).hello(NodeId(1));
         let hello = Hello {
             agreement: 0,
+            address: String::new(),
             ..hello
         };
         directory.greet(&hello).is_ok() && directory.calls(NodeId(from))
@@ -232,7 +234,7 @@ fn strangers_are_refused_with_both_sides_named() {
     let good = me(1, &[nobody, nobody]).hello(NodeId(2));
     assert_eq!(me_2.check(&good), Ok(NodeId(1)));
     let refusal = |change: fn(&mut Hello)| {
-        let mut hello = good;
+        let mut hello = good.clone();
         change(&mut hello);
         me_2.check(&hello).unwrap_err().reason
     };
@@ -247,6 +249,45 @@ fn strangers_are_refused_with_both_sides_named() {
     );
     assert!(refusal(|hello| hello.from = 2).contains("is not one of the peers"));
     assert!(refusal(|hello| hello.agreement = 6).contains("disagree on who founds"));
+}
+
+#[test]
+fn a_member_that_this_node_has_not_heard_of_is_called_back_where_it_says() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let directory = directory(1, &[nobody; 3]);
+    let mut hello = me(4, &[nobody; 4]).hello(NodeId(1));
+    assert!(directory.greet(&hello).is_err(), "a founder by mistake");
+    hello.agreement = 0;
+    let mut elsewhere = hello.clone();
+    elsewhere.cluster = 0xc2;
+    assert!(directory.greet(&elsewhere).is_err());
+    assert!(directory.greet(&hello).is_ok() && directory.calls(NodeId(4)));
+    let addresses = directory.watch().borrow().addresses();
+    assert_eq!(addresses.get(&NodeId(4)), Some(&hello.address));
+    hello.mark += 1;
+    assert!(
+        directory
+            .greet(&hello)
+            .is_err_and(|refused| refused.for_good)
+    );
+    hello.mark -= 1;
+    let mut later = members(&[nobody; 4]);
+    later.remove(NodeId(4)).unwrap();
+    directory.learn(&later);
+    assert!(directory.greet(&hello).is_err() && !directory.calls(NodeId(4)));
+}
+
+#[test]
+fn no_more_strangers_are_listened_to_than_there_is_room_for() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let directory = directory(1, &[nobody; 3]);
+    let mut hello = me(4, &[nobody; 4]).hello(NodeId(1));
+    hello.agreement = 0;
+    let welcome = (4..100).filter(|from| {
+        hello.from = *from;
+        directory.greet(&hello).is_ok()
+    });
+    assert_eq!(welcome.count(), 16);
 }
 
 #[test]
@@ -363,13 +404,13 @@ async fn a_refused_stream_delivers_nothing() {
 async fn a_queue_is_bounded_and_its_batches_too() {
     let hello = me(1, &[]).hello(NodeId(2));
     let room = room(Lane::Bulk);
-    let (sender, mut batches) = queue(hello, room);
+    let (sender, mut batches) = queue(hello.clone(), room);
     let frame = Bytes::from(vec![0; BATCH_BYTES / 2]);
     let pushed = (0..room.frames)
         .take_while(|_| sender.push(frame.clone()))
         .count();
     assert_eq!(pushed, room.bytes / frame.len());
-    assert_eq!(batches.next().await.unwrap().hello, Some(hello));
+    assert_eq!(batches.next().await.unwrap().hello, Some(hello.clone()));
     assert_eq!(batches.next().await.unwrap().envelopes.len(), 2);
     assert!(
         sender.push(frame.clone()) && sender.push(frame.clone()),
