@@ -91,7 +91,11 @@ pub async fn entry(
     let others: Vec<String> = others.map(|other| other.grpc.clone()).collect();
     match cluster_there(&others, clock, rng).await {
         Some(members) => match members.iter().find(|member| member.name == own.name) {
-            Some(member) if !member.started => Ok(founding(own.id, founders, rng)),
+            Some(member) if !member.started && member.id == own.id.0 => {
+                Ok(founding(own.id, founders, rng))
+            }
+            // It has started, or its place was taken by a new number under its name: its own, asked
+            // for before it stopped again.
             Some(_) => {
                 tracing::warn!("{} has an empty disk: it joins anew", own.name);
                 join(config, &own, &others, clock, rng).await
