@@ -69,7 +69,11 @@ impl Evidence {
                 let former = std::mem::replace(&mut replica.membership, membership.clone());
                 replica.former = Some(former);
             }
-            Event::Sent { message } | Event::Received { message } => replica.speaks(message),
+            Event::Sent { message } => replica.speaks(message),
+            Event::Received { message } => {
+                replica.log.heard(message);
+                replica.speaks(message);
+            }
             Event::Acknowledged { at } => self.tell(shard, at.index),
             Event::Committed { index } => self.commit(node, shard, index),
             Event::Applied { .. } | Event::ChunkSent { .. } => {}

@@ -1,9 +1,9 @@
 //! One replica's log as its events tell it: what is durable, by index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sisyphus::{
-    raft::{Entry, HardState},
+    raft::{Body, Entry, HardState, Message},
     types::{Index, LogPosition, Term},
 };
 
@@ -18,6 +18,9 @@ pub(super) struct DurableLog {
     /// The last entry in the newest snapshot that the state machine holds durably. The log may still
     /// have to begin anew after it; at a restart it will.
     installed: Index,
+    /// Entries of older terms than those in their places, as a newer leader sent them: they may have reached
+    /// the disk. Mostly there are none.
+    offered: BTreeSet<(Index, Term)>,
 }
 
 impl DurableLog {
@@ -56,6 +59,27 @@ impl DurableLog {
             self.terms.split_off(&first);
         }
         self.put(entries);
+        let terms = &self.terms;
+        self.offered
+            .retain(|(index, term)| terms.get(index) != Some(term));
+    }
+
+    /// Takes note of what a leader sends. Where its log parts from this one, its entries take the place of
+    /// these, and they may be of older terms than what nobody but this node has (§5.3; §5.4.2, figure 8).
+    pub fn heard(&mut self, message: &Message) {
+        let Body::Append { entries, .. } = &message.body else {
+            return;
+        };
+        let last = self.terms.last_key_value().map_or(0, |(index, _)| *index);
+        if entries.first().is_none_or(|first| first.at.index > last) {
+            return;
+        }
+        for LogPosition { index, term } in entries.iter().map(|entry| entry.at) {
+            let ours = self.terms.get(&index);
+            if ours.is_some_and(|ours| *ours > term && *ours < message.term) {
+                self.offered.insert((index, term));
+            }
+        }
     }
 
     fn put(&mut self, entries: &[Entry]) {
@@ -106,7 +130,9 @@ impl DurableLog {
             match later.term(*index) {
                 Some(found) if found == *term => {}
                 // From here on the log is another leader's.
-                Some(found) if found > *term => return None,
+                Some(found) if found > *term || self.offered.contains(&(*index, found)) => {
+                    return None;
+                }
                 _ => {
                     return Some(LogPosition {
                         index: *index,

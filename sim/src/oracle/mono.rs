@@ -53,6 +53,10 @@ impl Oracle for Mono {
         replica.damaged = self.damaged.contains(&node);
         let result = match *event {
             Event::Sent { message } => replica.sent(message),
+            Event::Received { message } => {
+                replica.log.heard(message);
+                Ok(())
+            }
             Event::Persisted {
                 hard_state,
                 reset,
@@ -163,6 +167,8 @@ impl Replica {
 
 #[cfg(test)]
 mod tests {
+    use sisyphus::types::LogPosition;
+
     use super::*;
     use crate::oracle::testing::*;
 
@@ -233,6 +239,38 @@ mod tests {
         let events = [(1, start), (1, persisted(&log))];
         let what = fails(&events, (1, restored(1, 0, &log[..1], (0, 0), 0)));
         assert!(what.contains("had 2@1 on its disk"));
+    }
+
+    #[test]
+    fn an_entry_may_give_way_to_an_older_one_only_if_a_newer_leader_sent_that() {
+        let log = [entry(1, 1, "a"), entry(2, 3, "b"), entry(3, 3, "c")];
+        let theirs = vec![entry(2, 2, "x")];
+        let append = |term| {
+            let prev = LogPosition { term: 1, index: 1 };
+            let entries = theirs.clone();
+            message(
+                2,
+                1,
+                term,
+                Body::Append {
+                    prev,
+                    entries,
+                    commit: 0,
+                },
+            )
+        };
+        let after = [entry(1, 1, "a"), entry(2, 2, "x")];
+        for (sent, is_right) in [(Some(4), true), (Some(3), false), (None, false)] {
+            let mut mono = Mono::default();
+            show(&mut mono, 1, restored(3, 0, &[], (0, 0), 0)).unwrap();
+            show(&mut mono, 1, persisted(&log)).unwrap();
+            if let Some(term) = sent {
+                let message = &append(term);
+                show(&mut mono, 1, Event::Received { message }).unwrap();
+            }
+            let seen = show(&mut mono, 1, restored(4, 0, &after, (0, 0), 0));
+            assert_eq!(seen.is_ok(), is_right, "{sent:?}");
+        }
     }
 
     #[test]
