@@ -61,8 +61,9 @@ pub enum StartError {
     /// The log was cut behind entries that the state machine does not hold.
     #[error(
         "{shard}: the log begins after {base} but the state machine holds only up to {applied}: \
-         files are missing in `{}`; restore the directory or replace this node",
-        super::start::directory(*.shard)
+         files are missing in `{dir}`, or the end of `{dir}/manifest`; restore the directory or replace \
+         this node",
+        dir = super::start::directory(*.shard)
     )]
     Gap {
         /// Of which shard.
