@@ -114,23 +114,26 @@ impl ReplicaParts<'_> {
         Ok((replica, applier_task))
     }
 
-    /// Writes down who founds the shard, if the log is a new one. That of a node which joins begins
-    /// with nobody, and what it holds since says the rest.
+    /// Says who founds the shard, if the log begins with nobody: a new one, or one that was damaged where that
+    /// stood. That of a node which joins begins with nobody, and what it holds since says the rest.
     fn found(&self, restored: Restored, store: &mut LogStore) -> Restored {
-        if restored != Restored::default() || self.settings.founders.is_empty() {
+        let founders = &self.settings.founders;
+        let Base { at, membership } = &restored.base;
+        if at.index > 0 || !membership.is_empty() || founders.is_empty() {
             return restored;
         }
         let base = Base {
-            membership: Membership::of_voters(
-                self.settings.founders.iter().map(|member| member.id),
-            ),
+            membership: Membership::of_voters(founders.iter().map(|member| member.id)),
             ..Base::default()
         };
-        let persist = Persist {
-            reset: Some(base.clone()),
-            ..Persist::default()
-        };
-        store.append(self.link.shard, &persist);
+        // It would end a log that has entries; the configuration says it again at every start.
+        if restored.entries.is_empty() {
+            let persist = Persist {
+                reset: Some(base.clone()),
+                ..Persist::default()
+            };
+            store.append(self.link.shard, &persist);
+        }
         Restored { base, ..restored }
     }
 
