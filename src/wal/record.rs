@@ -114,6 +114,8 @@ pub(super) struct Stamp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parsed {
     pub record: Record,
+    /// Where it belongs.
+    pub position: u64,
     pub batch: u64,
     /// Bytes of the whole record, padding included.
     pub length: usize,
@@ -247,14 +249,24 @@ pub(super) fn read_record(
     epoch: u64,
     position: u64,
 ) -> Result<Parsed, &'static str> {
+    match segment.get(offset..).and_then(|rest| u64_at(rest, 16)) {
+        Some(found) if found != position => Err("the record's position"),
+        _ => read_anywhere(segment, offset, epoch),
+    }
+}
+
+/// Reads the record at `offset` of a segment, which must be of this epoch, but may belong to another
+/// place: a drive may put a block where another one should be.
+pub(super) fn read_anywhere(
+    segment: &Bytes,
+    offset: usize,
+    epoch: u64,
+) -> Result<Parsed, &'static str> {
     let rest = segment.get(offset..).unwrap_or_default();
     let head = rest
         .first_chunk::<RECORD_HEAD_BYTES>()
         .ok_or("the record's head is cut off")?;
     // The cheap comparisons come first: the search for later records tries every offset.
-    if u64_at(head, 16) != Some(position) {
-        return Err("the record's position");
-    }
     if u64_at(head, 8) != Some(epoch) {
         return Err("the record's epoch");
     }
@@ -274,6 +286,7 @@ pub(super) fn read_record(
             shard: ShardId(u32_at(head, 32).ok_or("the record's shard")?),
             payload: segment.slice(payload..payload + payload_bytes),
         },
+        position: u64_at(head, 16).ok_or("the record's position")?,
         batch: u64_at(head, 24).ok_or("the record's batch")?,
         length,
     })

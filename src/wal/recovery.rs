@@ -6,7 +6,10 @@ use bytes::Bytes;
 
 use super::{
     Record, SegmentId, WalError,
-    record::{ALIGNMENT, HEADER_BYTES, Header, Link, NoHeader, Parsed, RECORDS_BEGIN, read_record},
+    record::{
+        ALIGNMENT, HEADER_BYTES, Header, Link, NoHeader, Parsed, RECORDS_BEGIN, read_anywhere,
+        read_record,
+    },
     yard::is_spare,
 };
 use crate::env::{Disk, DiskResult, File, rare};
@@ -291,7 +294,7 @@ impl Segment {
         let was_durable = |position| {
             let later = later.iter();
             let mut later = later.map(|segment| segment.promises(HEADER_BYTES, position));
-            self.promises(bad + ALIGNMENT, position) || later.any(|promises| promises)
+            self.promises(bad, position) || later.any(|promises| promises)
         };
         if !was_durable(self.position(bad)) {
             if bad < self.bytes.len() && self.bytes[bad..].iter().any(|byte| *byte != 0) {
@@ -313,10 +316,16 @@ impl Segment {
     /// position. The length of a bad record is not to be trusted, so every place where a record
     /// may begin is tried.
     fn promises(&self, from: usize, position: u64) -> bool {
-        (from..self.bytes.len()).step_by(ALIGNMENT).any(|offset| {
-            let record = self.record_at(offset);
-            record.is_ok_and(|parsed| parsed.batch > position)
-        })
+        let mut places = (from..self.bytes.len()).step_by(ALIGNMENT);
+        places.any(|offset| self.claim(offset).is_some_and(|durable| durable > position))
+    }
+
+    /// Up to where the log was durable, as a valid record at an offset says: one that belongs there, or
+    /// further on. A drive may put a block where another one should be; and whatever an earlier life of the
+    /// file has left belongs to a place before.
+    pub(super) fn claim(&self, offset: usize) -> Option<u64> {
+        let parsed = read_anywhere(&self.bytes, offset, self.header.epoch).ok()?;
+        (parsed.position >= self.position(offset)).then_some(parsed.batch)
     }
 
     pub(super) fn record_at(&self, offset: usize) -> Result<Parsed, &'static str> {

@@ -104,6 +104,8 @@ impl Survey {
                 Err(what) if !in_hole => self.hole(segment, offset, what),
                 Err(_) => {}
             }
+            // What belongs elsewhere still says that there was more.
+            self.durable = segment.claim(offset).unwrap_or(0).max(self.durable);
             in_hole = true;
             // The length of a bad record is not to be trusted.
             offset += ALIGNMENT;

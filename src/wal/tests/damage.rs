@@ -244,6 +244,21 @@ fn bytes_of_another_epoch_or_place_are_not_records() {
 }
 
 #[test]
+fn the_last_batch_in_the_place_of_the_one_before_is_corruption() {
+    block_on(async {
+        let (disk, ends) = small_log().await;
+        let (file, begin, middle) = (&ends[5].0, ends[3].1, ends[4].1);
+        let mut bytes = disk.contents(file);
+        let last = bytes.split_off(middle);
+        bytes.truncate(begin);
+        bytes.extend(last);
+        put(&disk, file, &bytes).await;
+        let error = open(&disk).await.err().unwrap();
+        assert!(matches!(error, WalError::Corrupt { .. }), "{error}");
+    });
+}
+
+#[test]
 fn what_is_not_ours_is_named() {
     block_on(async {
         for name in [
