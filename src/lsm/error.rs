@@ -20,6 +20,15 @@ pub enum LsmError {
         /// What was expected there.
         what: &'static str,
     },
+    /// A table is not there, or the manifest has lost its end and knows it still. Restore the directory
+    /// from a copy.
+    #[error("{table} is missing, and {manifest} names it: one of the two was lost or damaged")]
+    Missing {
+        /// The table's file.
+        table: String,
+        /// The manifest's.
+        manifest: String,
+    },
     /// A file was written by another version of this software. Use that version.
     #[error("{file} has format version {found}, this software reads version {supported}")]
     Version {

@@ -105,12 +105,10 @@ fn known_tables(files: &Files, dir: &str, catalog: &Catalog, listing: &[Name]) -
     let mut tables: Vec<(usize, Arc<LiveTable>)> = Vec::new();
     for (id, (level, info)) in &catalog.tables {
         if !listing.contains(&Name::Table(*id)) {
-            let file = names::path(dir, &names::table(*id));
-            return Err(LsmError::corrupt(
-                &file,
-                0,
-                "the table that the manifest names",
-            ));
+            return Err(LsmError::Missing {
+                table: names::path(dir, &names::table(*id)),
+                manifest: names::path(dir, names::MANIFEST),
+            });
         }
         let table = files.table(info.clone());
         table.keep();

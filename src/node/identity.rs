@@ -13,6 +13,7 @@
 //!  +--------+---------+-----------+---------+---------+----------------+------+----------+
 //!   numbers little-endian, CRC32C of all that stands before it
 //! ```
+//! Magic number, version, and the checksum at the end are the same in all versions.
 //!
 //! The name is what the operator gives, the number what the cluster gave: a node whose disk was lost
 //! comes back under its name, but never under its number. So a directory knows the number, and whoever
@@ -40,6 +41,7 @@ const LOST_AND_FOUND: &str = "lost+found/";
 const MAGIC: &[u8; 8] = b"SISYPHUS";
 const VERSION: u32 = 1;
 const BYTES_MAX: usize = 512;
+const CHECKSUM_BYTES: usize = 4;
 
 /// A cluster and a node in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,6 +212,12 @@ fn decode(input: Bytes) -> Result<(u32, Option<Identity>), DecodeError> {
         return Err(decoder.error("not the magic number of an identity file"));
     }
     let version = decoder.u32("a version")?;
+    // Before the version is looked at: a flipped bit in it is damage, not another program's work.
+    let body = input.len().saturating_sub(CHECKSUM_BYTES);
+    let mut end = Decoder::new(input.slice(body..));
+    if end.u32("a checksum")? != crc32c::crc32c(&input[..body]) {
+        return Err(decoder.error("the checksum does not fit"));
+    }
     if version != VERSION {
         return Ok((version, None));
     }
@@ -217,10 +225,7 @@ fn decode(input: Bytes) -> Result<(u32, Option<Identity>), DecodeError> {
     let node = NodeId(decoder.u64("a node")?);
     let mark = decoder.u64("a mark")?;
     let name = String::from_utf8_lossy(&decoder.bytes("a name")?).into_owned();
-    let body = decoder.offset();
-    if decoder.u32("a checksum")? != crc32c::crc32c(&input[..body]) {
-        return Err(decoder.error("the checksum does not fit"));
-    }
+    decoder.u32("a checksum")?;
     decoder.finish()?;
     let identity = Identity {
         cluster,

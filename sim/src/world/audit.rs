@@ -97,6 +97,10 @@ impl Looks {
     }
 }
 
+/// How often a store is read again because something was applied meanwhile. By now no client asks for
+/// anything: what comes has been on its way.
+const LATE_MAX: u32 = 20;
+
 impl World {
     /// Takes an image of a part of a node's disk.
     pub(super) fn look(&self, node: NodeId, part: Part) {
@@ -198,11 +202,19 @@ impl World {
         let past = (0..PAST_REVISIONS).map(|_| rng.between(1, reader.revision()));
         for at in [0].into_iter().chain(past) {
             let query = everything(at);
-            let answer = reader.query(&query).await;
-            let (revision, page) = answer.map_err(|error| unreadable(node, &error))?;
-            let hub = self.hub.lock();
-            let truth = hub.panel.clients.truth();
-            aud::check_store(truth, node, &query, revision, &page)?;
+            for attempt in 0.. {
+                let answer = reader.query(&query).await;
+                let (revision, page) = answer.map_err(|error| unreadable(node, &error))?;
+                let is_latest = revision == self.hub.lock().panel.clients.truth().latest();
+                if is_latest || attempt == LATE_MAX {
+                    let hub = self.hub.lock();
+                    let truth = hub.panel.clients.truth();
+                    aud::check_store(truth, node, &query, revision, &page)?;
+                    break;
+                }
+                // A request that was long on its way has just been applied, here or elsewhere.
+                self.agree(self.deadline()).await?;
+            }
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl World {
         counted(self.audit().await)
     }
 
-    fn deadline(&self) -> u64 {
+    pub(super) fn deadline(&self) -> u64 {
         self.now_us() + self.plan.liveness_ms * 1_000
     }
 
@@ -170,7 +170,7 @@ impl World {
     /// All replicas reach the same index; that they have the same state there, SMS has seen. In this very moment
     /// all that was acknowledged is on all of them, and they agree who takes part: a moment later somebody may
     /// have introduced itself.
-    async fn agree(&self, deadline: u64) -> Result<(), Violation> {
+    pub(super) async fn agree(&self, deadline: u64) -> Result<(), Violation> {
         loop {
             self.check_servers()?;
             let statuses = self.statuses();

@@ -86,7 +86,7 @@ fn a_missing_file_is_named() {
             .expect("a removal");
         let error = refused(&disk).await.to_string();
         assert!(
-            error.starts_with("db/000000000001.table is corrupt"),
+            error.starts_with("db/000000000001.table is missing, and db/manifest names it"),
             "{error}"
         );
     });
