@@ -89,7 +89,10 @@ impl World {
         let mut impaired = self.impaired();
         impaired.insert(node);
         let majority = voters.len() / 2 + 1;
-        let intact: BTreeSet<NodeId> = voters.difference(&impaired).copied().collect();
+        // Who is gone may still be a voter for those who are left, until they have applied it.
+        let here: BTreeSet<NodeId> = self.node_ids().into_iter().collect();
+        let intact = voters.difference(&impaired).copied();
+        let intact: BTreeSet<NodeId> = intact.filter(|node| here.contains(node)).collect();
         self.has_spare_for(impaired.len() as u64)
             && intact.len() >= majority
             && self.hub.lock().is_committed_on(&intact, majority)
