@@ -228,7 +228,9 @@ impl World {
         }
         let leaving = self.leaving();
         for status in self.statuses() {
-            let stays = !leaving.contains(&status.node);
+            // Whether a drive is the excuse of one that gives up is decided when its process ends.
+            let is_troubled = self.life(status.node, |life| life.is_troubled());
+            let stays = !leaving.contains(&status.node) && !is_troubled;
             if let Some(reason) = status.failure.as_ref().filter(|_| stays) {
                 let what = format!("{} has stopped serving: {reason}", status.node);
                 return Err(Violation::new("PAN", what));
