@@ -259,6 +259,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a thread that spins while this one waits"
+    )]
     fn a_run_hangs_if_it_works_for_long_or_if_nothing_moves_for_very_long() {
         let patience = |process_ms, wall_clock_ms| Patience {
             look_every: Duration::from_millis(1),

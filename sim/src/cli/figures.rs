@@ -167,7 +167,6 @@ fn machine() -> String {
 }
 
 /// What the processor calls itself.
-#[expect(clippy::disallowed_methods, reason = "asks the real machine")]
 fn processor() -> String {
     let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = told

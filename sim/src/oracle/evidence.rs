@@ -82,7 +82,12 @@ impl Evidence {
 
     /// The drive of `node` was emptied.
     pub fn forget(&mut self, node: NodeId) {
-        for ((shard, _), replica) in self.replicas.extract_if(.., |(_, one), _| *one == node) {
+        let shards = self.replicas.keys().filter(|(_, one)| *one == node);
+        let shards: Vec<ShardId> = shards.map(|(shard, _)| *shard).collect();
+        for shard in shards {
+            let Some(replica) = self.replicas.remove(&(shard, node)) else {
+                continue;
+            };
             // The one that it lost first is the one that others have heard of.
             self.lost.entry((shard, node)).or_insert(replica.log);
         }
