@@ -28,10 +28,15 @@ fn vote(us: u64, voter: u64, candidate: u64, term: u64) -> Line {
 fn found(oracle: &str, what: &str, lines: &[Line]) -> Vec<(u64, String, bool)> {
     let mut lines = lines.to_vec();
     lines.push(accusation(lines.last().map_or(0, |line| line.us)));
-    let (ops, lanes) = (operations(&lines, &[]), lanes(&lines, 3, 1_000));
+    exhibited(oracle, what, &lines, lines.len() - 1)
+}
+
+/// The exhibits of the accusation at a place among these lines.
+fn exhibited(oracle: &str, what: &str, lines: &[Line], accused: usize) -> Vec<(u64, String, bool)> {
+    let (ops, lanes) = (operations(lines, &[]), lanes(lines, 3, 1_000));
     let case = Case {
-        lines: &lines,
-        accused: lines.len() - 1,
+        lines,
+        accused,
         oracle,
         what,
         lanes: &lanes,
@@ -181,20 +186,7 @@ fn found_by_client(
     let accused = lines.len();
     lines.push(accusation(answer[2].us));
     lines.extend_from_slice(&answer[2..]);
-    let (ops, lanes) = (operations(&lines, &[]), lanes(&lines, 3, 1_000));
-    let case = Case {
-        lines: &lines,
-        accused,
-        oracle,
-        what,
-        lanes: &lanes,
-        ops: &ops,
-        history: None,
-    };
-    let exhibits = exhibits(&case).into_iter();
-    exhibits
-        .map(|exhibit| (exhibit.us, exhibit.lane, exhibit.accuses))
-        .collect()
+    exhibited(oracle, what, &lines, accused)
 }
 
 #[test]
