@@ -4,9 +4,9 @@
 //! at the other whether to listen ([`Directory::greet`]), again whenever what it knows has changed. In
 //! production that are the streams of `peers`; in the simulation it is its network.
 //!
-//! A node that was away while members came listens to them although it has heard of none: "a server accepts"
-//! entries and requests for votes of servers that are not in its latest list (Raft, dissertation §4.2.1), or a majority
-//! that it belongs to could never elect. They must go by a list that was agreed on, and say where they are. A
+//! A node that was away while members came listens to them although it has heard of none: a server must take
+//! entries and requests for votes from servers that are not in its latest list (Raft, dissertation §4.2.1), or a
+//! majority that it belongs to could never elect. They must go by a list that was agreed on, and say where they are. A
 //! founder that another founder does not have in its list is a mistake in a configuration, and refused.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -158,12 +158,13 @@ impl Directory {
     /// of this caller again. A member that this node has not heard of is called as well from now on.
     pub fn greet(&self, hello: &Hello) -> Result<NodeId, Refused> {
         let mut result = self.shared.me.borrow().check(hello);
-        if result.is_err() {
-            let stranger = self.shared.me.borrow().stranger(hello);
-            if let Some(stranger) = stranger {
-                result = Ok(stranger.id);
-                self.shared.me.send_modify(|me| me.strangers.push(stranger));
-            }
+        if result.is_err() && self.shared.me.borrow().stranger(hello).is_some() {
+            // Looked at again under the lock: another stream of the same caller may be quicker.
+            self.shared.me.send_modify(|me| {
+                let stranger = me.stranger(hello);
+                me.strangers.extend(stranger);
+            });
+            result = self.shared.me.borrow().check(hello);
         }
         let mut refused = self.shared.refused.lock();
         match &result {
