@@ -114,8 +114,6 @@ pub(super) struct Stamp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parsed {
     pub record: Record,
-    /// Where it belongs.
-    pub position: u64,
     pub batch: u64,
     /// Bytes of the whole record, padding included.
     pub length: usize,
@@ -251,22 +249,27 @@ pub(super) fn read_record(
 ) -> Result<Parsed, &'static str> {
     match segment.get(offset..).and_then(|rest| u64_at(rest, 16)) {
         Some(found) if found != position => Err("the record's position"),
-        _ => read_anywhere(segment, offset, epoch),
+        _ => read_onward(segment, offset, epoch, position),
     }
 }
 
-/// Reads the record at `offset` of a segment, which must be of this epoch, but may belong to another
-/// place: a drive may put a block where another one should be.
-pub(super) fn read_anywhere(
+/// Reads the record at `offset` of a segment, which must be of this epoch, and belong to this position or to
+/// one further on: a drive may put a block where another one should be.
+pub(super) fn read_onward(
     segment: &Bytes,
     offset: usize,
     epoch: u64,
+    position: u64,
 ) -> Result<Parsed, &'static str> {
     let rest = segment.get(offset..).unwrap_or_default();
     let head = rest
         .first_chunk::<RECORD_HEAD_BYTES>()
         .ok_or("the record's head is cut off")?;
-    // The cheap comparisons come first: the search for later records tries every offset.
+    // The cheap comparisons come first: the search for later records tries every offset, and a file
+    // that is used again is full of whole records of its earlier life.
+    if u64_at(head, 16).is_none_or(|found| found < position) {
+        return Err("the record's position");
+    }
     if u64_at(head, 8) != Some(epoch) {
         return Err("the record's epoch");
     }
@@ -286,7 +289,6 @@ pub(super) fn read_anywhere(
             shard: ShardId(u32_at(head, 32).ok_or("the record's shard")?),
             payload: segment.slice(payload..payload + payload_bytes),
         },
-        position: u64_at(head, 16).ok_or("the record's position")?,
         batch: u64_at(head, 24).ok_or("the record's batch")?,
         length,
     })

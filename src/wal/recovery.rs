@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     Record, SegmentId, WalError,
     record::{
-        ALIGNMENT, HEADER_BYTES, Header, Link, NoHeader, Parsed, RECORDS_BEGIN, read_anywhere,
+        ALIGNMENT, HEADER_BYTES, Header, Link, NoHeader, Parsed, RECORDS_BEGIN, read_onward,
         read_record,
     },
     yard::is_spare,
@@ -324,8 +324,9 @@ impl Segment {
     /// further on. A drive may put a block where another one should be; and whatever an earlier life of the
     /// file has left belongs to a place before.
     pub(super) fn claim(&self, offset: usize) -> Option<u64> {
-        let parsed = read_anywhere(&self.bytes, offset, self.header.epoch).ok()?;
-        (parsed.position >= self.position(offset)).then_some(parsed.batch)
+        let (epoch, position) = (self.header.epoch, self.position(offset));
+        let parsed = read_onward(&self.bytes, offset, epoch, position).ok()?;
+        Some(parsed.batch)
     }
 
     pub(super) fn record_at(&self, offset: usize) -> Result<Parsed, &'static str> {
