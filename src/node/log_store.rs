@@ -182,9 +182,14 @@ impl LogStore {
             assert_eq!(refusal, None, "{shard}: entry {}", entry.at);
             change::append_entry(&mut self.wal, shard, entry);
         }
-        if batch.healed {
-            tail.damaged = false;
-            Change::Healed.append(&mut self.wal, shard);
+        if let Some(damaged) = batch.damaged {
+            tail.damaged = damaged;
+            let mark = if damaged {
+                Change::Lost
+            } else {
+                Change::Healed
+            };
+            mark.append(&mut self.wal, shard);
         }
     }
 

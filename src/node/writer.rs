@@ -82,7 +82,7 @@ impl Writer {
             hard_state,
             reset,
             entries,
-            healed: _,
+            damaged: _,
         } = persist;
         link.observe(Event::Persisted {
             hard_state,

@@ -133,8 +133,12 @@ impl Follower {
 
     fn heartbeat(&mut self, shared: &mut Shared, from: NodeId, commit: Index, round: u64) {
         // The leader says so only of what this replica vouched for in this term, be it before it
-        // crashed, and remembers better than the role does.
+        // crashed, and remembers better than the role does. Better than the disk even, if that one
+        // has forgotten a write that it had called durable, and nobody could see a gap.
         let known = commit.min(shared.log.last().index);
+        if known < commit {
+            shared.has_forgotten();
+        }
         self.verified = self.verified.max(known);
         shared.commit_to(known);
         let last = shared.disk.durable();

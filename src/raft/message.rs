@@ -126,7 +126,8 @@ pub enum Body {
     },
     /// A sign of life that also asks "do you still follow me?"
     Heartbeat {
-        /// The leader's commit index, at most what it knows the follower to have.
+        /// The leader's commit index, at most what it knows the follower to have: one that has less
+        /// learns from it that its disk has forgotten.
         commit: Index,
         /// The leader's heartbeat round, counted up within its term; reads wait for theirs (§6.4).
         round: u64,

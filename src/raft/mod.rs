@@ -136,7 +136,9 @@
 //! what it lost. But a disk that *knows* ([`Restored::damaged`]) can be helped. The replica neither
 //! votes nor stands; it asks its leader where that one's log ends, follows, and is whole when it
 //! has come so far (`follower.rs` says why). Its leader forgets what it vouched for. If too few are
-//! left to elect a leader, the shard waits: nobody guesses.
+//! left to elect a leader, the shard waits: nobody guesses. And a disk that does *not* know is found
+//! out as long as the leader that was told more still leads: its heartbeats say up to where the replica
+//! vouched for what is committed, and one that has less treats its log as damaged from then on.
 //!
 //! # What must hold
 //!

@@ -26,8 +26,8 @@ pub(super) struct Disk {
     durable: Index,
     written: Index,
     reset: Option<Base>,
-    /// The next batch makes the log whole.
-    heals: bool,
+    /// The next batch says so of the log: that it is damaged, or whole again.
+    damaged: Option<bool>,
     open: Option<Batch>,
     tickets: u64,
 }
@@ -53,7 +53,7 @@ impl Disk {
             durable: last.index,
             written: last.index,
             reset: log.base_at(base.index).filter(|_| may_gap),
-            heals: false,
+            damaged: None,
             open: None,
             tickets: 0,
         }
@@ -69,9 +69,10 @@ impl Disk {
         self.durable
     }
 
-    /// What the log had lost is durable again.
-    pub fn heal(&mut self) {
-        self.heals = true;
+    /// From the next batch on the log counts as damaged, or, once all that it had lost is durable, as
+    /// whole.
+    pub fn mark(&mut self, damaged: bool) {
+        self.damaged = Some(damaged);
     }
 
     /// The log in memory dropped its entries from `from` on, to be replaced by others.
@@ -110,7 +111,8 @@ impl Disk {
         assert!(self.written <= last, "more was written than the log holds");
         let hard_state = (wanted != self.hard_state).then_some(wanted);
         let has_entries = self.written < last;
-        if hard_state.is_none() && self.reset.is_none() && !has_entries && !self.heals {
+        let has_mark = self.damaged.is_some();
+        if hard_state.is_none() && self.reset.is_none() && !has_entries && !has_mark {
             return None;
         }
         let entries = log.slice(self.written + 1, last, usize::MAX);
@@ -126,7 +128,7 @@ impl Disk {
             hard_state,
             reset: self.reset.take(),
             entries,
-            healed: std::mem::take(&mut self.heals),
+            damaged: self.damaged.take(),
         })
     }
 

@@ -37,8 +37,8 @@ pub struct Restored {
     /// the log. It is not applied again.
     pub applied: Index,
     /// The disk was damaged, and the log may have held entries, and vouched for them, that it lacks
-    /// now; or this was so once, and [`Persist::healed`] has not been made durable since. Term and
-    /// vote are what they were: who has lost those must not be started again.
+    /// now; or this was so once, and no [`Persist::damaged`] has said otherwise since. Term and vote
+    /// are what they were: who has lost those must not be started again.
     pub damaged: bool,
 }
 
@@ -85,7 +85,7 @@ pub struct Persist {
     pub reset: Option<Base>,
     /// Consecutive entries; they replace everything from the first one's index on.
     pub entries: Vec<Entry>,
-    /// With these the log has again everything that it ever vouched for: it no longer counts as
-    /// [`Restored::damaged`].
-    pub healed: bool,
+    /// From now on the log counts as [`Restored::damaged`], or no longer does: with these entries it
+    /// has again everything that it ever vouched for.
+    pub damaged: Option<bool>,
 }

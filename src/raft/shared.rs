@@ -138,7 +138,16 @@ impl Shared {
     /// The log has all that it ever vouched for: its votes are worth something again.
     pub fn recovered(&mut self) {
         self.recovering = None;
-        self.disk.heal();
+        self.disk.mark(false);
+    }
+
+    /// The log lacks what this replica vouched for, though its disk does not know: its votes are worth
+    /// nothing until it has recovered.
+    pub fn has_forgotten(&mut self) {
+        if self.recovering.is_none() {
+            self.recovering = Some(self.rng.next_u64());
+            self.disk.mark(true);
+        }
     }
 
     /// Whether the membership in force is committed.

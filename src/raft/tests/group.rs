@@ -22,8 +22,8 @@ pub struct Group {
     pub cut: BTreeSet<NodeId>,
     /// Which messages get lost.
     pub lose: fn(&Message) -> bool,
-    /// Those whose logs were made whole by a batch.
-    pub healed: Vec<NodeId>,
+    /// Whose log was marked by a batch, and whether as damaged or as whole.
+    pub marks: Vec<(NodeId, bool)>,
     /// Every message that was sent.
     pub sent: Vec<Message>,
 }
@@ -50,7 +50,7 @@ impl Group {
             rafts: (1..=voters + joining).map(raft).collect(),
             cut: BTreeSet::new(),
             lose: |_| false,
-            healed: Vec::new(),
+            marks: Vec::new(),
             sent: Vec::new(),
         }
     }
@@ -132,9 +132,9 @@ impl Group {
         for _ in 0..DELIVERIES_MAX {
             let mut messages = Vec::new();
             for (id, raft) in &mut self.rafts {
-                let (said, healed) = step(raft);
+                let (said, marks) = step(raft);
                 messages.extend(said);
-                self.healed.extend(healed.then_some(*id));
+                self.marks.extend(marks.into_iter().map(|mark| (*id, mark)));
             }
             if messages.is_empty() {
                 return;
@@ -155,9 +155,9 @@ impl Group {
     }
 }
 
-/// Does what is ready. Returns what is to be sent, and whether a batch made the log whole.
-fn step(raft: &mut Raft) -> (Vec<Message>, bool) {
-    let (mut said, mut healed) = (Vec::new(), false);
+/// Does what is ready. Returns what is to be sent, and how batches marked the log.
+fn step(raft: &mut Raft) -> (Vec<Message>, Vec<bool>) {
+    let (mut said, mut marks) = (Vec::new(), Vec::new());
     loop {
         let ready = raft.ready(ROOM, 0);
         said.extend(ready.send);
@@ -166,10 +166,10 @@ fn step(raft: &mut Raft) -> (Vec<Message>, bool) {
         }
         match ready.persist {
             Some(batch) => {
-                healed |= batch.healed;
+                marks.extend(batch.damaged);
                 raft.persisted(batch.ticket);
             }
-            None if ready.apply.is_empty() => return (said, healed),
+            None if ready.apply.is_empty() => return (said, marks),
             None => {}
         }
     }

@@ -58,10 +58,10 @@ fn a_recovery_ends_durably_and_begins_anew_if_it_did_not() {
     assert!(group.status(2).recovering, "but it does not know");
     group.restart(2, 0, true);
     group.lose = |_| false;
-    group.healed.clear();
+    group.marks.clear();
     group.tick(4);
     assert!(!group.status(2).recovering);
-    assert_eq!(group.healed, [NodeId(2)], "once");
+    assert_eq!(group.marks, [(NodeId(2), false)], "once");
 }
 
 #[test]
@@ -103,4 +103,19 @@ fn who_has_lost_entries_votes_for_nobody_even_unasked_before() {
         let before = group.status(2).vote == Some(from);
         assert_eq!((voted, before), (!damaged, !damaged));
     }
+}
+
+#[test]
+fn who_has_lost_entries_unknowingly_learns_it_from_its_leader() {
+    let mut group = loss(false);
+    assert!(!group.status(2).recovering, "its disk does not know");
+    group.lose = |m| matches!(m.body, Body::Append { .. });
+    group.tick(2);
+    assert!(group.status(2).recovering, "its leader remembers");
+    group.restart(2, 0, true);
+    group.lose = |_| false;
+    group.tick(4);
+    let status = group.status(2);
+    assert_eq!((status.recovering, status.durable), (false, 2));
+    assert_eq!(group.marks, [(NodeId(2), true), (NodeId(2), false)]);
 }

@@ -44,7 +44,7 @@ impl Image {
             self.entries.truncate(kept as usize);
             self.entries.push(entry.clone());
         }
-        self.damaged &= !batch.healed;
+        self.damaged = batch.damaged.unwrap_or(self.damaged);
     }
 
     /// Loses the last `count` entries.

@@ -240,8 +240,8 @@ fn a_damaged_log_stays_so_until_it_is_healed() {
         let disk = damaged(&life).await;
         let (mut store, found) = open(&disk).await;
         let mut log = found[&SHARD].clone();
-        let (disk, heal) = (disk.restart(), |healed, index| Persist {
-            healed,
+        let (disk, mark) = (disk.restart(), |damaged, index| Persist {
+            damaged,
             ..entries(90, index..=index)
         });
         drop(store);
@@ -249,11 +249,14 @@ fn a_damaged_log_stays_so_until_it_is_healed() {
         let mut disk = disk;
         for round in 0..30 {
             (store, _) = open(&disk).await;
-            let batch = heal(round == 20, last(&log).index + 1);
+            // Healed, damaged once more without the disk's knowing, and healed in the end.
+            let damaged = [(15, false), (18, true), (20, false)];
+            let damaged = damaged.into_iter().find(|(at, _)| *at == round);
+            let batch = mark(damaged.map(|(_, damaged)| damaged), last(&log).index + 1);
             store.append(SHARD, &batch);
             store.commit().await.unwrap();
             persist(&mut log, &batch);
-            log.damaged &= !batch.healed;
+            log.damaged = batch.damaged.unwrap_or(log.damaged);
             let at = last(&log);
             compact(&mut log, base(at.term, at.index));
             store.compact(SHARD, log.base.clone()).await.unwrap();
