@@ -114,6 +114,11 @@ impl<T> Receiver<T> {
         value
     }
 
+    /// Whether all senders are gone: the value will not change again.
+    pub fn is_closed(&self) -> bool {
+        self.shared.senders.load(Ordering::Acquire) == 0
+    }
+
     /// Waits for a change after the last one seen, which then counts as seen.
     pub async fn changed(&mut self) -> Result<(), Closed> {
         self.seen = self.shared.after(self.seen).await?;
