@@ -32,15 +32,6 @@ const ABLATION_SEEDS_MIN: u64 = 50;
 /// Where the plans lie that show mutants, beside the mutants.
 const WITNESSES: &str = "witness";
 
-/// The plans that show the mutants of this folder; none if nobody has looked for them.
-pub fn witnesses(dir: &Path) -> Result<Vec<PathBuf>, String> {
-    let place = dir.join(WITNESSES);
-    match place.exists() {
-        true => files::listed(&place, "json"),
-        false => Ok(Vec::new()),
-    }
-}
-
 /// One mutant that is tried.
 pub(super) struct Judge<'a> {
     pub order: &'a Order,

@@ -54,7 +54,6 @@ mod trial;
 mod words;
 
 pub use hunt::Hunter;
-pub use judge::witnesses;
 pub use mutant::{Class, Mutant, Replacement};
 pub use record::Record;
 pub use score::Order;
