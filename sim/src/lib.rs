@@ -21,7 +21,8 @@
 //!    again.
 //! 7. [`coverage`]: which rare things have happened at all.
 //! 8. [`shrink`]: from a plan that fails to the smallest one that fails in the same way.
-//! 9. [`campaign`], [`report`], [`cli`]: many seeds, what is said about one that failed, `cargo sim`.
+//! 9. [`campaign`], [`commit`], [`report`], [`cli`]: many seeds, which are a commit's own, what is said about one that
+//!    failed, `cargo sim`.
 //! 10. [`mutants`]: how many bugs that were planted on purpose it finds.
 //!
 //! # What makes it deterministic
@@ -53,6 +54,8 @@ pub mod campaign;
 pub mod cli;
 #[cfg(madsim)]
 mod client;
+#[cfg(madsim)]
+pub mod commit;
 pub mod coverage;
 pub mod disk;
 pub mod draw;

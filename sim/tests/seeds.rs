@@ -1,4 +1,4 @@
-//! Seeds in `cargo test`: fresh ones every time, a sample of them twice, and all saved plans.
+//! Seeds in `cargo test`: fresh ones for every commit, a sample of them twice, and all saved plans.
 
 /// As in `cargo sim`: a fifth more seeds per second.
 #[global_allocator]
@@ -10,6 +10,7 @@ mod simulated {
 
     use sisyphus_sim::{
         campaign::campaign,
+        commit,
         coverage::{Coverage, SCARCE},
         plan::{Plan, Reseed},
         report::report,
@@ -22,19 +23,19 @@ mod simulated {
     /// How many of them are run twice.
     const TWICE: u64 = 20;
 
-    /// Seeds that nobody has run before: where they begin depends on the second in which the test
-    /// begins. A seed that fails is reported with the command that repeats it, which depends on the
-    /// seed alone. `SIM_SEED=n` begins at seed n instead.
+    /// Seeds of the commit's own: so a test that is red is red for everybody who checks the commit out, and the next
+    /// commit is tried with others. As long as something is changed, others every time: where they begin depends on
+    /// the second in which the test begins. A seed that fails is reported with the command that repeats it, which
+    /// depends on the seed alone. `SIM_SEED=n` begins at seed n instead.
     #[expect(clippy::disallowed_methods, reason = "fresh seeds come from outside")]
     fn fresh(count: u64) -> Range<u64> {
         let pinned = std::env::var("SIM_SEED").ok();
-        let first = match pinned.and_then(|text| text.parse().ok()) {
-            Some(first) => first,
-            None => {
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-                now.expect("the clock is past 1970").as_secs() * 1_000
-            }
-        };
+        let pinned = pinned.and_then(|text| text.parse().ok());
+        let own = commit::is_unchanged().then(|| commit::first_seed().ok());
+        let first = pinned.or(own.flatten()).unwrap_or_else(|| {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            now.expect("the clock is past 1970").as_secs() * 1_000
+        });
         first..first + count
     }
 

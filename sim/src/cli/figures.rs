@@ -3,7 +3,7 @@
 
 use std::{
     ops::Range,
-    process::{Command, ExitCode},
+    process::ExitCode,
     thread,
     time::{Duration, Instant},
 };
@@ -11,6 +11,7 @@ use std::{
 use super::{jobs, run::range, sums::Sums};
 use crate::{
     campaign::campaign,
+    commit,
     plan::Plan,
     run::{run, run_twice},
     world::Outcome,
@@ -155,14 +156,10 @@ fn machine() -> String {
         true => "with assertions",
         false => "without assertions",
     };
-    let commit = Command::new("git")
-        .args(["rev-parse", "--short", "HEAD"])
-        .output();
-    let commit = commit.map_or_else(|_| Vec::new(), |output| output.stdout);
     format!(
         "{processors} processors ({}), built {build}, at commit {}",
         processor(),
-        String::from_utf8_lossy(&commit).trim()
+        commit::short()
     )
 }
 

@@ -3,7 +3,7 @@
 use std::{
     io::IsTerminal,
     ops::Range,
-    process::{Command, ExitCode},
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 use super::sums::Sums;
 use crate::{
     campaign::campaign,
+    commit,
     plan::Plan,
     report::{report, summary},
     run::{run_sampled, run_twice},
@@ -128,7 +129,7 @@ impl Campaign {
 /// The seeds that are meant. A campaign that a time ends has no last one.
 fn seeds(args: &Args) -> Result<Range<u64>, String> {
     let first = match args.from_git_hash {
-        true => from_git_hash()?,
+        true => commit::first_seed()?,
         false => 0,
     };
     let end = match args.minutes {
@@ -150,23 +151,6 @@ pub(crate) fn range(text: &str) -> Result<Range<u64>, String> {
     }
 }
 
-/// A million seeds for each commit: the first one is a million times the beginning of its hash.
-fn from_git_hash() -> Result<u64, String> {
-    let told = |error: &dyn std::fmt::Display| format!("git rev-parse HEAD: {error}");
-    let output = Command::new("git").args(["rev-parse", "HEAD"]).output();
-    let output = output.map_err(|error| told(&error))?;
-    let hash = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        return Err(told(&String::from_utf8_lossy(&output.stderr)));
-    }
-    seed_of(&hash).ok_or_else(|| told(&format!("{hash:?} is not a hash")))
-}
-
-fn seed_of(hash: &str) -> Option<u64> {
-    let head = u64::from_str_radix(hash.get(..10)?, 16).ok()?;
-    Some(head * 1_000_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,13 +161,5 @@ mod tests {
         for wrong in ["", "3", "7..3", "3..3", "a..b", "3..=7", "-1..2"] {
             assert!(range(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn every_commit_has_a_million_seeds_of_its_own() {
-        assert_eq!(seed_of("00000000012345"), Some(1_000_000));
-        assert_eq!(seed_of("0000000002"), Some(2_000_000));
-        assert_eq!(seed_of("ffffffffffff"), Some(1_099_511_627_775_000_000));
-        assert_eq!(seed_of("xyz"), None);
     }
 }
