@@ -107,18 +107,12 @@ impl World {
         match part {
             // With the promises of the log, and whatever else a start needs.
             Part::Log => self.develop(node),
-            Part::Store if self.is_whole(node) => {
+            Part::Store if self.is_sound(node) => {
                 let drive = self.drives[&node].image(STORE_IMAGE);
                 self.looks.lock().push(Look { node, drive });
             }
             Part::Store => {}
         }
-    }
-
-    /// Whether nothing on the drive of `node` was destroyed, nor lost by a sync that failed.
-    fn is_whole(&self, node: NodeId) -> bool {
-        let is_troubled = self.life(node, |life| life.is_troubled());
-        !is_troubled && self.drives[&node].damaged().is_empty()
     }
 
     /// Looks nodes over until the run ends. Runs on a node that never fails.
@@ -170,7 +164,7 @@ impl World {
     /// Compares every store with what the commands come to, then stops the nodes and checks their files.
     pub(super) async fn audit(&self) -> Result<(), Violation> {
         let whole = self.node_ids().into_iter();
-        let whole: Vec<NodeId> = whole.filter(|node| self.is_whole(*node)).collect();
+        let whole: Vec<NodeId> = whole.filter(|node| self.is_sound(*node)).collect();
         for node in &whole {
             if let Some(host) = self.host(*node) {
                 self.audit_store(*node, &host).await?;

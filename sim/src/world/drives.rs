@@ -8,10 +8,7 @@
 //! * nobody is coming or going at the moment;
 //! * there is a machine left to replace the one that is damaged.
 //!
-//! # Excuses
-//! A server may refuse to start, to go on or to answer because of its drive. That is believed if its drive
-//! fails at the moment or has failed while it ran (then it starts again when the drive is mended), or if its
-//! reason names a file that was damaged (then it is replaced, as its operator would do).
+//! What a server may say of a drive that fails or is damaged, and be believed, stands in [`super::excuses`].
 
 use std::collections::BTreeSet;
 
@@ -96,50 +93,5 @@ impl World {
         self.has_spare_for(impaired.len() as u64)
             && intact.len() >= majority
             && self.hub.lock().is_committed_on(&intact, majority)
-    }
-
-    /// The process of `node` cannot go on, for this reason. True if its drive is an excuse: then the
-    /// process ends. It starts again when its drive is mended, or is replaced if what is on it is damaged,
-    /// as somebody would see to who runs it.
-    pub(super) fn excuses(&self, node: NodeId, reason: &str) -> bool {
-        // Who was removed is to stop.
-        let is_leaving = self.leaving().contains(&node) && !self.is_returning(node);
-        if !self.is_present(node) || is_leaving {
-            return true;
-        }
-        if self.names_damage(node, reason) {
-            self.condemn(node);
-            return true;
-        }
-        let excused = self.life(node, |life| life.troubled);
-        if excused {
-            let first = self.life(node, |life| !std::mem::replace(&mut life.broken, true));
-            if first {
-                self.hold_down(node);
-            }
-            if !self.drives[&node].is_troubled() {
-                self.nemesis.relieve(node, self.now_us());
-            }
-        }
-        excused
-    }
-
-    /// Whether `reason` says that a file is bad which was damaged. Beyond the budget every reason will
-    /// do: what is missing may be missing everywhere.
-    pub(super) fn names_damage(&self, node: NodeId, reason: &str) -> bool {
-        let damaged = self.drives[&node].damaged();
-        self.plan.beyond || damaged.iter().any(|file| reason.contains(file.as_str()))
-    }
-
-    /// What `node` has cannot be used any more: it ends, and is replaced as soon as that can be done.
-    pub(super) fn condemn(&self, node: NodeId) {
-        let first = self.life(node, |life| !std::mem::replace(&mut life.condemned, true));
-        if first {
-            self.note(Source::World, "condemned", &[node.0], || json!({}));
-            self.hold_down(node);
-            if !self.plan.beyond {
-                self.nemesis.replace(node, self.now_us());
-            }
-        }
     }
 }

@@ -120,9 +120,7 @@ impl World {
                 Ok(outcome) => return Ok(outcome),
                 Err(trouble) => trouble,
             };
-            if self.names_damage(node, &last_trouble.to_string()) {
-                self.condemn(node);
-            }
+            self.hear_trouble(node, &last_trouble.to_string());
             self.check_servers()?;
             if self.now_us() > deadline {
                 let standing = self.standing();
@@ -226,17 +224,11 @@ impl World {
         if let Some(violation) = self.hub.lock().violation.clone() {
             return Err(violation);
         }
-        let leaving = self.leaving();
-        for status in self.statuses() {
-            // Whether a drive is the excuse of one that gives up is decided when its process ends.
-            let is_troubled = self.life(status.node, |life| life.is_troubled());
-            let stays = !leaving.contains(&status.node) && !is_troubled;
-            if let Some(reason) = status.failure.as_ref().filter(|_| stays) {
-                let what = format!("{} has stopped serving: {reason}", status.node);
-                return Err(Violation::new("PAN", what));
-            }
-        }
-        Ok(())
+        let accused = self
+            .statuses()
+            .iter()
+            .find_map(|status| self.inexcusable(status));
+        accused.map_or(Ok(()), Err)
     }
 
     pub(super) fn statuses(&self) -> Vec<Status> {

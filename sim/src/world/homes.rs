@@ -4,7 +4,7 @@
 //! the cluster who it is, as in production: then it is a new member, with a number of its own, and takes the
 //! machine over from the one that it was ([`World::move_in`]). A founder that reaches nobody takes itself for
 //! who it was; as soon as somebody refuses it for good, whoever runs it does as the message says, and empties
-//! the disk once more ([`World::starts_anew`]).
+//! the disk once more ([`World::empty_again`]).
 //!
 //! # The budget
 //! As for a machine that is lost for good ([`super::admin`]): fewer than half of the nodes, and no other change.
@@ -25,9 +25,6 @@ use crate::{oracle::Violation, trace::Source};
 
 /// The name of every simulated cluster.
 const CLUSTER: &str = "simulated";
-
-/// What a message to a node says that is to begin with an empty disk.
-const EMPTY_IT: &str = "empty its data directory";
 
 /// How long whoever runs a process waits before it starts it again, in microseconds.
 const PAUSE_US: u64 = 100_000;
@@ -203,16 +200,6 @@ impl World {
         self.saw("a machine came back with an empty disk");
         self.note(Source::World, "replaced", &[old.0, new.0], || json!({}));
         true
-    }
-
-    /// Whether `node` is starting anew, as the message says that it ended with, on a disk that is empty again.
-    pub(super) fn starts_anew(&self, node: NodeId, trouble: &str) -> bool {
-        let does = trouble.contains(EMPTY_IT) && self.is_returning(node);
-        if does {
-            self.saw("a node that had lost its disk was not heard");
-            self.nemesis.empty_again(node, self.now_us());
-        }
-        does
     }
 
     /// Empties the disk of `node` once more, and starts it.

@@ -57,11 +57,6 @@ impl Life {
         }
     }
 
-    /// Whether what its drive holds may be less than what it was told.
-    pub fn is_troubled(&self) -> bool {
-        self.troubled
-    }
-
     fn is_up(&self) -> bool {
         self.incarnation % 2 == 1
     }

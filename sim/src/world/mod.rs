@@ -20,7 +20,7 @@
 //!   because madsim does not clean up after a restart by itself.
 //! * [`server`] is the node's process: the product's own way of finding out which member it is, host, gateway
 //!   and gRPC services; [`gate`] is whom it calls and whom it listens to.
-//! * [`drives`]: which drives fail, what may be destroyed, and which excuses count.
+//! * [`drives`]: which drives fail, and what may be destroyed on them; [`excuses`]: which servers may give up.
 //! * [`admin`] replaces machines that are lost for good, adds and removes members, and has others lead;
 //!   [`homes`] empties disks of machines that stay, and sees their nodes in again.
 //! * [`rolling`]: restarts with other limits, and crowds of clients.
@@ -37,6 +37,7 @@ mod admin;
 mod audit;
 mod conditions;
 mod drives;
+mod excuses;
 mod finish;
 mod gate;
 mod hear;

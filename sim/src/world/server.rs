@@ -26,10 +26,7 @@ use super::{
     homes::{Lodging, address_of},
     watch::Watch,
 };
-use crate::{
-    draw::{Stream, draw},
-    oracle::Violation,
-};
+use crate::draw::{Stream, draw};
 
 /// A process's own randomness.
 const NODE: Stream = Stream::new("node");
@@ -169,9 +166,6 @@ impl Process {
 
     /// The process cannot go on.
     fn give_up(&self, trouble: &str) {
-        let (world, node) = (&self.world, self.node);
-        if !world.starts_anew(node, trouble) && !world.excuses(node, trouble) {
-            world.accuse(Violation::new("PAN", format!("{node} {trouble}")));
-        }
+        self.world.give_up(self.node, trouble);
     }
 }

@@ -1,0 +1,113 @@
+//! Which servers may give up, and what is believed of their reasons.
+//!
+//! A server that cannot start, go on or answer is a bug, but for these excuses, and each is proved by what the
+//! world itself has done:
+//! * It was removed, or its machine is gone: it is to stop.
+//! * Its reason *names a file* that was damaged. It is replaced, as its operator would do. Damage that it does not
+//!   name is no excuse, nor is a wrong answer ever.
+//! * Its drive fails, or has failed while it ran. It starts again when the drive is mended.
+//! * It came back on an empty disk, and its reason says to empty it once more. That is done.
+//!
+//! Beyond the budget of faults every reason will do: what is missing may be missing everywhere.
+//!
+//! The oracles know two more. A replica whose drive was damaged may have lost entries of its log (MONO), since the
+//! product is to notice and get them back, but it stays bound by its terms and votes. And what a drive that is not
+//! [sound](World::is_sound) holds, or might hold after a loss of power, is not read behind the server's back (AUD):
+//! what the server itself says of it is judged like any other answer.
+
+use serde_json::json;
+use sisyphus::{node::Status, types::NodeId};
+
+use super::World;
+use crate::{oracle::Violation, trace::Source};
+
+/// What a message to a node says that is to begin with an empty disk.
+const EMPTY_IT: &str = "empty its data directory";
+
+impl World {
+    /// The process of `node` says that it cannot go on. An accusation, unless it has an excuse: then what
+    /// its operator would do is seen to.
+    pub(super) fn give_up(&self, node: NodeId, trouble: &str) {
+        if !self.starts_anew(node, trouble) && !self.excuses(node, trouble) {
+            self.accuse(Violation::new("PAN", format!("{node} {trouble}")));
+        }
+    }
+
+    /// What has stopped serving at a node that runs, if that is no excuse. Whether a drive is the excuse is
+    /// decided when the process ends.
+    pub(super) fn inexcusable(&self, status: &Status) -> Option<Violation> {
+        let reason = status.failure.as_ref()?;
+        let node = status.node;
+        let is_troubled = self.life(node, |life| life.troubled);
+        let stays = !self.leaving().contains(&node) && !is_troubled;
+        stays.then(|| Violation::new("PAN", format!("{node} has stopped serving: {reason}")))
+    }
+
+    /// What `node` answers instead of what it was asked for. If it names what was damaged, it is replaced.
+    pub(super) fn hear_trouble(&self, node: NodeId, trouble: &str) {
+        if self.names_damage(node, trouble) {
+            self.condemn(node);
+        }
+    }
+
+    /// Whether nothing on the drive of `node` was destroyed, nor lost by a sync that failed.
+    pub(super) fn is_sound(&self, node: NodeId) -> bool {
+        let is_troubled = self.life(node, |life| life.troubled);
+        !is_troubled && self.drives[&node].damaged().is_empty()
+    }
+
+    /// Whether the process may end for this reason: then it does.
+    fn excuses(&self, node: NodeId, reason: &str) -> bool {
+        let is_leaving = self.leaving().contains(&node) && !self.is_returning(node);
+        if !self.is_present(node) || is_leaving {
+            return true;
+        }
+        if self.names_damage(node, reason) {
+            self.condemn(node);
+            return true;
+        }
+        let excused = self.life(node, |life| life.troubled);
+        if excused {
+            self.wait_for_the_drive(node);
+        }
+        excused
+    }
+
+    /// Whether `node` is starting anew, as its reason says, on a disk that is empty again.
+    fn starts_anew(&self, node: NodeId, reason: &str) -> bool {
+        let does = reason.contains(EMPTY_IT) && self.is_returning(node);
+        if does {
+            self.saw("a node that had lost its disk was not heard");
+            self.nemesis.empty_again(node, self.now_us());
+        }
+        does
+    }
+
+    fn names_damage(&self, node: NodeId, reason: &str) -> bool {
+        let damaged = self.drives[&node].damaged();
+        self.plan.beyond || damaged.iter().any(|file| reason.contains(file.as_str()))
+    }
+
+    /// Ends the process of `node` until its drive is mended, which it may be already.
+    fn wait_for_the_drive(&self, node: NodeId) {
+        let first = self.life(node, |life| !std::mem::replace(&mut life.broken, true));
+        if first {
+            self.hold_down(node);
+        }
+        if !self.drives[&node].is_troubled() {
+            self.nemesis.relieve(node, self.now_us());
+        }
+    }
+
+    /// What `node` has cannot be used any more: it ends, and is replaced as soon as that can be done.
+    fn condemn(&self, node: NodeId) {
+        let first = self.life(node, |life| !std::mem::replace(&mut life.condemned, true));
+        if first {
+            self.note(Source::World, "condemned", &[node.0], || json!({}));
+            self.hold_down(node);
+            if !self.plan.beyond {
+                self.nemesis.replace(node, self.now_us());
+            }
+        }
+    }
+}
