@@ -70,7 +70,7 @@ impl Cover {
         let known = self.stretch.take();
         let stretch = match known.filter(|stretch| stretch.contains(key)) {
             Some(stretch) => stretch,
-            None => self.find(key).await?,
+            None => Box::pin(self.find(key)).await?,
         };
         Ok(self.stretch.insert(stretch))
     }

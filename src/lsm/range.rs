@@ -77,9 +77,14 @@ impl Range {
 
     /// The next key with what was found of it; none at the end. After an error it fails again.
     pub async fn next(&mut self) -> Result<Option<(Bytes, Found)>> {
-        let next = match self.is_reversed {
-            false => self.find_next().await,
-            true => self.find_previous().await,
+        let begun = match self.progress {
+            Progress::Begun => Box::pin(self.begin()).await,
+            _ => Ok(()),
+        };
+        let next = match (begun, self.is_reversed) {
+            (Err(error), _) => Err(error),
+            (Ok(()), false) => self.find_next().await,
+            (Ok(()), true) => self.find_previous().await,
         };
         if let Err(error) = &next {
             self.progress = Progress::Failed(error.clone());
@@ -87,23 +92,20 @@ impl Range {
         next
     }
 
-    /// Goes to the first key, if that was not done yet.
+    /// Goes to the first key.
     async fn begin(&mut self) -> Result<()> {
-        if let Progress::Begun = self.progress {
-            let start = self.start.as_ref().map(Vec::as_slice);
-            let end = self.end.as_ref().map(Vec::as_slice);
-            let cover = self.view.cover();
-            let merge = match self.is_reversed {
-                false => self.view.merge(start, end, Caching::Fill).await?,
-                true => self.view.merge_back(start, end, Caching::Fill).await?,
-            };
-            self.progress = Progress::Reading(Box::new((merge, cover)));
-        }
+        let start = self.start.as_ref().map(Vec::as_slice);
+        let end = self.end.as_ref().map(Vec::as_slice);
+        let cover = self.view.cover();
+        let merge = match self.is_reversed {
+            false => self.view.merge(start, end, Caching::Fill).await?,
+            true => self.view.merge_back(start, end, Caching::Fill).await?,
+        };
+        self.progress = Progress::Reading(Box::new((merge, cover)));
         Ok(())
     }
 
     async fn find_next(&mut self) -> Result<Option<(Bytes, Found)>> {
-        self.begin().await?;
         let end = self.end.as_ref().map(Vec::as_slice);
         let (merge, cover) = self.progress.reading()?;
         while let Some(entry) = merge.entry() {
@@ -131,7 +133,6 @@ impl Range {
     /// As [`Self::find_next`], descending. Of a key the oldest version comes first: which one is the
     /// newest that can be seen is known only once the next key has come.
     async fn find_previous(&mut self) -> Result<Option<(Bytes, Found)>> {
-        self.begin().await?;
         let start = self.start.as_ref().map(Vec::as_slice);
         let (merge, cover) = self.progress.reading()?;
         while let Some(entry) = merge.entry() {

@@ -60,18 +60,23 @@ impl Source {
         }
     }
 
-    /// Moves to the next version in its direction, or beyond the end.
-    pub(super) async fn advance(&mut self) -> Result<()> {
+    /// Moves to the next version in its direction, or beyond the end, if nothing has to be read for that.
+    /// Answers whether it did; if not, it is [`Self::cross`]'s turn.
+    pub(super) fn step(&mut self) -> Result<bool> {
         match self {
-            Source::Memory(cursor) => {
-                cursor.advance();
-                Ok(())
-            }
-            Source::Run(run) => run.advance().await,
-            Source::MemoryBack(cursor) => {
-                cursor.retreat();
-                Ok(())
-            }
+            Source::Memory(cursor) => cursor.advance(),
+            Source::MemoryBack(cursor) => cursor.retreat(),
+            Source::Run(run) => return run.step(),
+            Source::RunBack(_) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Moves to the next version where [`Self::step`] could not: into another block or table.
+    pub(super) async fn cross(&mut self) -> Result<()> {
+        match self {
+            Source::Memory(_) | Source::MemoryBack(_) => Ok(()),
+            Source::Run(run) => run.cross().await,
             Source::RunBack(run) => run.retreat().await,
         }
     }
@@ -102,15 +107,20 @@ impl RunCursor {
         Ok(run)
     }
 
-    async fn advance(&mut self) -> Result<()> {
-        let Some(cursor) = &mut self.cursor else {
-            return Ok(());
-        };
-        let table = &self.version.level(self.level)[self.tables.start];
-        if cursor.step(table)? {
-            return Ok(());
+    /// Moves on within the block. Answers whether it did; behind the last version there is nothing to do.
+    fn step(&mut self) -> Result<bool> {
+        match &mut self.cursor {
+            Some(cursor) => cursor.step(&self.version.level(self.level)[self.tables.start]),
+            None => Ok(true),
         }
-        cursor.next_block(table).await?;
+    }
+
+    /// Moves from the end of a block to the next version.
+    async fn cross(&mut self) -> Result<()> {
+        if let Some(cursor) = &mut self.cursor {
+            let table = &self.version.level(self.level)[self.tables.start];
+            cursor.next_block(table).await?;
+        }
         self.leave_if_done().await
     }
 

@@ -192,7 +192,7 @@ impl Machine {
     pub async fn settle(&mut self) -> Result<(), MachineError> {
         self.db.hold_back().await;
         if self.db.wants_freeze() {
-            self.freeze().await?;
+            Box::pin(self.freeze()).await?;
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Machine {
     /// Begins a flush now, so that the log can be cut. Waits while too many are under way.
     pub async fn checkpoint(&mut self) -> Result<(), MachineError> {
         if self.frozen != self.state.applied {
-            self.freeze().await?;
+            Box::pin(self.freeze()).await?;
         }
         Ok(())
     }

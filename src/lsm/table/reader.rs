@@ -126,7 +126,7 @@ impl Table {
             Some(tail) => Ok(tail),
             None => {
                 // Two who come at once read it twice; one copy is kept.
-                let tail = self.read_tail().await?;
+                let tail = Box::pin(self.read_tail()).await?;
                 Ok(self.tail.get_or_init(|| tail))
             }
         }
@@ -200,7 +200,9 @@ impl Table {
         if let Some(block) = cache.get(id, handle.offset, caching) {
             return Ok(block);
         }
-        let block = self.read_block(handle).await?;
+        // In a box, as all that waits for a disk: every caller up to the node would else carry it about, though
+        // most blocks are in the cache.
+        let block = Box::pin(self.read_block(handle)).await?;
         if caching == Caching::Fill {
             cache.insert(id, handle.offset, &block);
         }
