@@ -1,31 +1,27 @@
-//! Calls over gRPC, in etcd's protocol.
+//! Calls in etcd's protocol.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, time::Duration};
 
 use sisyphus::{
     machine::{Op, OpResult, Query, Reply, Txn},
-    rpc::{
-        etcd::{BEHIND_ENTRIES, CLIENT_ID, LEADER_HEARD_MS, MIN_REVISION, SEQUENCE, is_not_done},
-        proto::etcdserverpb::kv_client::KvClient,
-    },
-    types::RequestId,
+    rng::Rng,
+    rpc::etcd::{BEHIND_ENTRIES, CLIENT_ID, LEADER_HEARD_MS, MIN_REVISION, SEQUENCE, is_not_done},
+    types::{NodeId, RequestId},
 };
-use tonic::{
-    Code, Request, Status,
-    metadata::MetadataMap,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Request, Status, metadata::MetadataMap};
 
-use super::wire;
+use super::{way::Way, wire};
 use crate::{
     oracle::asked::{Age, Answer, Asked, Freshness},
     plan::Plan,
+    world::World,
 };
 
 /// Sends questions and understands answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker {
     timeout: Duration,
+    is_direct: bool,
 }
 
 /// Why there is no answer.
@@ -43,23 +39,28 @@ impl Asker {
     pub fn new(plan: &Plan) -> Self {
         Asker {
             timeout: Duration::from_millis(plan.workload.timeout_ms),
+            is_direct: plan.workload.direct,
         }
     }
 
-    /// Asks the server at `address`, as `request` if the caller has an identity.
+    /// Asks the server of `node`, as `request` if the caller has an identity. How long the way is, is
+    /// drawn from `trip`.
     pub async fn ask(
         self,
-        address: SocketAddr,
+        world: &World,
+        node: NodeId,
         asked: &Asked,
         request: Option<RequestId>,
+        trip: Rng,
     ) -> Result<Answer, Trouble> {
-        let uri = format!("http://{address}");
-        let endpoint = Endpoint::from_shared(uri).expect("an address is a URI");
-        let mut client = KvClient::new(endpoint.connect_lazy());
+        let mut way = match self.is_direct {
+            true => Way::direct(world, node, self.timeout, trip),
+            false => Way::grpc(world.address(node)),
+        };
         match asked {
-            Asked::Read { query, freshness } => self.read(&mut client, query, *freshness).await,
+            Asked::Read { query, freshness } => self.read(&mut way, query, *freshness).await,
             Asked::Write(txn) => {
-                let reply = self.write(&mut client, txn, request).await;
+                let reply = self.write(&mut way, txn, request).await;
                 reply.map(Answer::Write).map_err(trouble)
             }
         }
@@ -67,7 +68,7 @@ impl Asker {
 
     async fn read(
         self,
-        client: &mut KvClient<Channel>,
+        way: &mut Way<'_>,
         query: &Query,
         freshness: Freshness,
     ) -> Result<Answer, Trouble> {
@@ -77,7 +78,7 @@ impl Asker {
         if let Freshness::AtLeast(revision) = freshness {
             message.metadata_mut().insert(MIN_REVISION, revision.into());
         }
-        let answer = client.range(message).await.map_err(trouble)?;
+        let answer = way.range(message).await.map_err(trouble)?;
         let age = age(answer.metadata());
         let answer = answer.into_inner();
         Ok(Answer::Read {
@@ -89,7 +90,7 @@ impl Asker {
 
     async fn write(
         self,
-        client: &mut KvClient<Channel>,
+        way: &mut Way<'_>,
         txn: &Txn,
         request: Option<RequestId>,
     ) -> Result<Reply, Status> {
@@ -101,18 +102,18 @@ impl Asker {
         match only {
             Some(Op::Put { key, value, .. }) => {
                 let message = identified(self.dress(wire::put_request(key, value)), request);
-                let answer = client.put(message).await?.into_inner();
+                let answer = way.put(message).await?.into_inner();
                 Ok(wire::reply(answer.header.as_ref(), OpResult::Put(None)))
             }
             Some(Op::Delete { keys, .. }) => {
                 let message = identified(self.dress(wire::delete_request(keys)), request);
-                let answer = client.delete_range(message).await?.into_inner();
+                let answer = way.delete_range(message).await?.into_inner();
                 let header = answer.header;
                 Ok(wire::reply(header.as_ref(), wire::deleted(answer)))
             }
             _ => {
                 let message = identified(self.dress(wire::txn_request(txn)), request);
-                let answer = client.txn(message).await?.into_inner();
+                let answer = way.txn(message).await?.into_inner();
                 Ok(wire::txn_reply(answer))
             }
         }

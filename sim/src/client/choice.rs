@@ -29,6 +29,7 @@ const CALL: Stream = Stream::new("call");
 const PART: Stream = Stream::new("part");
 const FRESHNESS: Stream = Stream::new("freshness");
 const ATTEMPT: Stream = Stream::new("attempt");
+const TRIP: Stream = Stream::new("trip");
 const HABIT: Stream = Stream::new("habit");
 
 /// Decides for one client.
@@ -133,6 +134,12 @@ impl Chooser {
             node = home;
         }
         (node, lost)
+    }
+
+    /// What the times are drawn from that this attempt is on its way.
+    pub fn trip(&self, operation: u64, attempt: u64) -> Rng {
+        let stream = TRIP.at(self.client).at(operation);
+        draw(self.seed.get(), stream, attempt)
     }
 
     /// The node beside which the client lives, as half of them do.

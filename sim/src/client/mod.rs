@@ -20,7 +20,7 @@
 //! | [`bundle`] | do several things of all kinds in a transaction | |
 //!
 //! * [`choice`]: what to do next, drawn from (seed, client, number of the operation).
-//! * [`ask`], [`wire`]: how to ask it over gRPC, and what the answer means.
+//! * [`ask`], [`wire`]: how to ask it in etcd's protocol, and what the answer means; [`way`]: how it gets there.
 //! * [`told`]: what the trace is told of it.
 //! * [`call`]: single keys in the words of the checker of histories; [`table`]: keys that belong together.
 
@@ -36,12 +36,14 @@ mod ring;
 mod scan;
 mod table;
 mod told;
+mod way;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
 
 use sisyphus::{
     history::OpId,
+    rng::Rng,
     types::{NodeId, RequestId, Revision},
 };
 
@@ -156,9 +158,12 @@ impl Client {
         let mut in_doubt = None;
         for attempt in 0..=self.world.plan.workload.retries {
             let (node, is_lost) = self.chooser.attempt(operation, attempt);
+            let trip = self.chooser.trip(operation, attempt);
             let node = self.world.stand_in(self.within_reach(node));
             self.note("sends", node.0, || sent(node, request));
-            let result = self.attempt(node, asked, request, floor, is_lost).await;
+            let result = self
+                .attempt(node, asked, request, floor, is_lost, trip)
+                .await;
             self.note("hears", node.0, || heard(node, step, &result));
             match result {
                 Ok(answer) => {
@@ -197,12 +202,10 @@ impl Client {
         request: Option<RequestId>,
         floor: Revision,
         is_lost: bool,
+        trip: Rng,
     ) -> Result<Answer, Trouble> {
-        let stood = self.world.stood(node);
-        let answer = self
-            .asker
-            .ask(self.world.address(node), asked, request)
-            .await?;
+        let (world, stood) = (&self.world, self.world.stood(node));
+        let answer = self.asker.ask(world, node, asked, request, trip).await?;
         if is_lost {
             return Err(Trouble::Unknown("the answer was lost".to_owned()));
         }

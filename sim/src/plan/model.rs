@@ -109,6 +109,10 @@ pub struct Workload {
     /// The keys of those transactions, at least 2.
     #[serde(default)]
     pub bundled: u64,
+    /// Whether requests go to the services themselves, after a time for the way, and not by gRPC over
+    /// madsim's network.
+    #[serde(default)]
+    pub direct: bool,
 }
 
 impl Workload {

@@ -76,6 +76,9 @@ const DESTRUCTIVE: [Kind; 3] = [Kind::Rot, Kind::Lost, Kind::Misdirected];
 /// find little that fewer in a shorter time do not.
 const OPERATIONS_MAX: u64 = 2_000;
 
+/// The share of runs whose clients do not speak gRPC, which is dear.
+const DIRECT: f64 = 0.875;
+
 /// The most faults of one kind in a run.
 const FAULTS_PER_KIND_MAX: u64 = 12;
 
@@ -111,6 +114,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         victim: victim.clone(),
         limits: plan.limits.clone(),
     };
+    plan.workload.direct = part(15).chance(DIRECT);
     let mut kinds = kinds(&mut part(5));
     if plan.beyond {
         kinds.retain(|kind| !DESTRUCTIVE.contains(kind));

@@ -18,6 +18,8 @@ fn the_swarm_has_quiet_runs_and_every_kind_of_fault_and_moment() {
         (300..500).contains(&quiet),
         "{quiet} of 2000 without faults"
     );
+    let grpc = plans.iter().filter(|plan| !plan.workload.direct).count();
+    assert!((200..300).contains(&grpc), "{grpc} of 2000 over gRPC");
 
     let json: String = plans.iter().map(Plan::to_json).collect();
     for kind in [

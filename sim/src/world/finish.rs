@@ -12,12 +12,16 @@ use sisyphus::{
 use super::{World, quorum::LeftOut};
 use crate::{
     client::{Asker, Trouble, asked, key, outcome},
+    draw::{Stream, draw},
     oracle::{Violation, asked::Answered, check_final, check_values, counted, lin},
     plan::CLIENTS_MAX,
 };
 
 /// How often the world looks whether the cluster is well again, in milliseconds.
 const LOOK_MS: u64 = 20;
+
+/// How long the last questions are on their way.
+const LAST_TRIP: Stream = Stream::new("last trip");
 
 /// The client that asks the last questions; not one of the workload.
 pub(super) const LAST_CLIENT: u64 = CLIENTS_MAX + 1;
@@ -139,8 +143,9 @@ impl World {
             .recorder
             .invoke(LAST_CLIENT, self.now_us(), call.clone());
         let (asked, floor, stood) = (asked(call), self.floor(), self.stood(node));
+        let trip = draw(self.seed.get(), LAST_TRIP, self.now_us());
         let result = Asker::new(&self.plan)
-            .ask(self.address(node), &asked, None)
+            .ask(self, node, &asked, None, trip)
             .await;
         let now = self.now_us();
         match result {

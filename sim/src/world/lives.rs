@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use madsim::task::NodeId as Machine;
 use serde_json::json;
-use sisyphus::{config::Limits, env::Clock, node::Host, rpc::Directory, types::NodeId};
+use sisyphus::{
+    config::Limits, env::Clock, node::Host, rpc::Directory, service::grpc::KvService, types::NodeId,
+};
+use tokio::sync::oneshot;
 
 use super::{World, homes::Lodging, server};
 use crate::trace::Source;
@@ -33,6 +36,8 @@ pub(super) struct Life {
     pub bend: (i64, i64),
     pub clock: Option<Clock>,
     pub host: Option<Host>,
+    /// What clients reach that are not held up by a network.
+    pub service: Option<Arc<KvService>>,
     /// Whom its last process calls and listens to.
     pub directory: Option<Directory>,
 }
@@ -53,6 +58,7 @@ impl Life {
             bend: (0, 0),
             clock: None,
             host: None,
+            service: None,
             directory: None,
         }
     }
@@ -109,7 +115,8 @@ impl World {
         let (was_up, machine, gone) = self.life(node, |life| {
             let was_up = life.is_up();
             life.incarnation += u64::from(was_up);
-            (was_up, life.machine, (life.host.take(), life.clock.take()))
+            let gone = (life.host.take(), life.service.take(), life.clock.take());
+            (was_up, life.machine, gone)
         });
         if was_up {
             self.note(Source::Node(node), "stopped", &[], || json!({}));
@@ -164,6 +171,29 @@ impl World {
         if let Some(host) = self.host(node) {
             madsim::task::spawn(async move { host.resign().await });
         }
+    }
+
+    /// Has a request served by the process that is where `node` lives, in a task of that process. Answers
+    /// where its answer will come: nowhere, if nobody serves there.
+    pub(crate) fn serve<A, F>(
+        &self,
+        node: NodeId,
+        serve: impl FnOnce(Arc<KvService>) -> F,
+    ) -> Option<oneshot::Receiver<A>>
+    where
+        A: Send + 'static,
+        F: Future<Output = A> + Send + 'static,
+    {
+        let occupant = self.occupant(self.life(node, |life| life.home));
+        let (machine, service) =
+            self.life(occupant, |life| life.machine.zip(life.service.clone()))?;
+        let (tell, told) = oneshot::channel();
+        let work = serve(service);
+        self.handle.get_node(machine)?.spawn(async move {
+            // A client that has gone does not hear it.
+            let _ = tell.send(work.await);
+        });
+        Some(told)
     }
 
     /// Bends the clock of `node`, now and after restarts.

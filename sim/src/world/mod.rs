@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   clients (c1, c2, …)                 nemesis: strikes, mends, heals
-//!      | gRPC over madsim's network        |            ^
+//!      | gRPC, mostly without a network    |            ^
 //!      v                                   v            | moments
 //!   n1: service → gateway → host       kill, pause, cut, lose power, …
 //!          |          |       \            |            |

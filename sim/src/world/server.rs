@@ -152,8 +152,10 @@ impl Process {
         presence.begin(&mut tasks);
         let failure = host.failure();
         drop(host);
+        let service = KvService::new(face.clone());
+        world.life(node, |life| life.service = Some(Arc::new(service.clone())));
         let serving = tonic::transport::Server::builder()
-            .add_service(KvServer::new(KvService::new(face.clone())))
+            .add_service(KvServer::new(service))
             .add_service(ClusterServer::new(ClusterService::new(face)))
             .serve(world.address(node));
         let trouble = tokio::select! {
@@ -161,6 +163,7 @@ impl Process {
             reason = failure.wait() => format!("has stopped serving: {reason}"),
             Err(error) = serving => format!("cannot serve: {error}"),
         };
+        world.life(node, |life| life.service.take());
         self.give_up(&trouble);
     }
 
