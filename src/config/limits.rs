@@ -33,6 +33,8 @@ pub struct Limits {
     pub table_bytes: usize,
     /// Level 0 is merged into level 1 when it has more tables than this.
     pub level0_tables_max: usize,
+    /// Blocks of tables that were read are kept in memory, up to this many bytes; 0 keeps none.
+    pub cache_bytes: usize,
     /// A segment of the Raft log is closed when it holds this many bytes.
     pub segment_bytes: usize,
     /// Applied entries that stay in the Raft log for followers that lag, at most; who is further
@@ -70,6 +72,7 @@ impl Default for Limits {
             memtable_bytes: 64 << 20,
             table_bytes: 64 << 20,
             level0_tables_max: 4,
+            cache_bytes: 64 << 20,
             segment_bytes: 64 << 20,
             log_entries_kept: 100_000,
             log_bytes_kept: 64 << 20,
@@ -109,7 +112,7 @@ type Bound = (&'static str, fn(&Limits) -> u64, u64, u64, &'static str);
 
 /// The range of every limit. The upper ends are where a number is surely a slip of the pen or
 /// where a bound elsewhere (a message between peers) would be crossed.
-const BOUNDS: [Bound; 19] = [
+const BOUNDS: [Bound; 20] = [
     (
         "key_bytes_max",
         |l| l.key_bytes_max as u64,
@@ -167,6 +170,13 @@ const BOUNDS: [Bound; 19] = [
         1,
         1_000,
         "tables",
+    ),
+    (
+        "cache_bytes",
+        |l| l.cache_bytes as u64,
+        0,
+        64 << 30,
+        "bytes of memory",
     ),
     (
         "segment_bytes",

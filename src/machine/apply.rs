@@ -21,6 +21,9 @@ use crate::{
     types::{LogPosition, RequestId, Revision},
 };
 
+/// A table that is cut where the limits say has at least about so many blocks.
+const BLOCKS_MIN: usize = 8;
+
 /// Applies the log of one shard. There is one for a shard, and it has one owner; any number of
 /// [`Reader`]s read what it has applied.
 pub struct Machine {
@@ -285,10 +288,14 @@ fn fill(batch: &mut Batch, changes: &Overlay, revision: Revision) {
 }
 
 fn options(limits: &Limits) -> Options {
+    let usual = Options::default();
     Options {
         memtable_bytes: limits.memtable_bytes,
         table_bytes: limits.table_bytes,
+        // Tables that are tiny have several blocks, too.
+        block_bytes: usual.block_bytes.min(limits.table_bytes / BLOCKS_MIN),
         level0_tables_max: limits.level0_tables_max,
-        ..Options::default()
+        cache_bytes: limits.cache_bytes,
+        ..usual
     }
 }

@@ -205,6 +205,8 @@ pub(super) fn limits(rng: &mut Rng) -> Limits {
         log_entries_kept: log_uniform(rng, 1, 200),
         log_bytes_kept: log_uniform(rng, 1 << 10, 64 << 10),
         append_bytes_max: log_uniform(rng, 1 << 10, 16 << 10) as usize,
+        // What is in memory is not read again, and nobody sees what has become of it on the drive.
+        cache_bytes: *rng.pick(&[0, 0, 16 << 10, 64 << 20]),
         ..Limits::test_min()
     }
 }
