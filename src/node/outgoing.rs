@@ -16,12 +16,13 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{Event, link::Link, replica::Completion};
+use super::{Event, Failure, link::Link, replica::Completion};
 use crate::{
     env::{
         Clock, Rate, rare,
         task::{Receiver, Sender, select, yield_now},
     },
+    lsm::LsmError,
     machine::{MachineError, Snapshot},
     rpc::{PeerBody, SnapshotAck, SnapshotChunk, SnapshotOffer, SnapshotWord},
     types::{LogPosition, NodeId, Term},
@@ -77,6 +78,8 @@ pub(super) struct Road {
     /// What all of them may send together.
     pub(super) rate: Arc<Rate>,
     pub(super) chunk_bytes: usize,
+    /// Hears of data that is damaged.
+    pub(super) failure: Failure,
 }
 
 /// A transfer at work.
@@ -107,6 +110,7 @@ pub(super) async fn send(
     done: Sender<Completion>,
 ) {
     let (peer, id, shard) = (outgoing.peer, outgoing.id, road.link.shard);
+    let failure = road.failure.clone();
     let ok = match Sending::new(outgoing, road).run(&mut snapshot).await {
         Ok(Ended(true)) => true,
         Ok(Ended(false)) => {
@@ -114,7 +118,13 @@ pub(super) async fn send(
             false
         }
         Err(error) => {
-            tracing::warn!("{shard}: the snapshot for {peer} cannot be read: {error}");
+            let what = format!("{shard}: the snapshot for {peer} cannot be read: {error}");
+            match error {
+                // The disk may answer the next time.
+                MachineError::Storage(LsmError::Disk(_)) => tracing::warn!("{what}"),
+                // A leader that cannot give away what it has keeps whoever lags behind for ever.
+                _ => failure.report(what),
+            }
             false
         }
     };

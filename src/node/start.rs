@@ -161,6 +161,7 @@ impl ReplicaParts<'_> {
             clock,
             rate: Arc::new(rate),
             chunk_bytes: limits.snapshot_chunk_bytes,
+            failure: self.failure.clone(),
         }
     }
 

@@ -71,6 +71,7 @@ fn road(node: NodeId, wire: &Wire, bytes_per_second: u64) -> Road {
         rate: Arc::new(Rate::new(clock.clone(), bytes_per_second)),
         clock,
         chunk_bytes: CHUNK_BYTES,
+        failure: Failure::default(),
     }
 }
 
