@@ -170,12 +170,13 @@ async fn damaged(how: Damage, seed: u64) -> Vec<u8> {
 #[test]
 fn bits_flip_and_sectors_turn_to_garbage() {
     run(async {
+        let mut alone = 0;
         for seed in 0..40 {
             let found = damaged(Damage::Flip, seed).await;
             let flipped =
                 |(at, byte): (usize, &u8)| (*byte ^ (at / SECTOR_BYTES + 1) as u8).count_ones();
             let flipped: u32 = found.iter().enumerate().map(flipped).sum();
-            assert!((1..=4).contains(&flipped));
+            assert!((1..=40).contains(&flipped));
             let found = damaged(Damage::Garbage, seed).await;
             let is_whole =
                 |(at, sector): (usize, &[u8])| sector.iter().all(|b| *b as usize == at + 1);
@@ -184,8 +185,10 @@ fn bits_flip_and_sectors_turn_to_garbage() {
                 .enumerate()
                 .filter(|s| is_whole(*s))
                 .count();
-            assert_eq!(whole, 3);
+            assert!(whole < 4);
+            alone += u32::from(whole == 3);
         }
+        assert!((10..40).contains(&alone), "one sector or several: {alone}");
     });
 }
 

@@ -10,6 +10,9 @@ use sisyphus::rng::Rng;
 use super::{SECTOR_BYTES, platter::Platter};
 use crate::plan::Damage;
 
+/// How many sectors decay at once: most drives with one that is damaged have several.
+const DECAYED: [u64; 4] = [1, 1, 3, 10];
+
 /// Tries to find a sector in which something is written.
 const LOOKS: usize = 8;
 
@@ -24,7 +27,11 @@ impl Platter {
             return self.lose_directory(prefix);
         }
         let places = match how {
-            Damage::Flip | Damage::Garbage => self.decay(how, prefix, rng),
+            Damage::Flip | Damage::Garbage => {
+                let count = *rng.pick(&DECAYED);
+                let decayed = (0..count).map_while(|_| self.decay(how, prefix, rng));
+                Some(decayed.flatten().collect())
+            }
             Damage::Lost => self.lose_write(prefix, rng).map(|(place, _)| vec![place]),
             Damage::Misdirected => self.misdirect(prefix, rng),
             Damage::Gone => unreachable!("a directory has no sectors"),

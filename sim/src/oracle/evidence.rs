@@ -32,6 +32,8 @@ pub(super) struct Replica {
     pub log: DurableLog,
     /// The term that it leads, as far as it has not heard of a newer one.
     pub leads: Option<Term>,
+    /// Up to here it knows, since it started, that entries are committed.
+    pub commit: Index,
     /// Who counts for it.
     pub membership: Membership,
     /// Who counted before, if that changed in the very step that is being told: what the step
@@ -75,7 +77,10 @@ impl Evidence {
                 replica.speaks(message);
             }
             Event::Acknowledged { at } => self.tell(shard, at.index),
-            Event::Committed { index } => self.commit(node, shard, index),
+            Event::Committed { index } => {
+                replica.commit = index;
+                self.commit(node, shard, index);
+            }
             Event::Applied { .. } | Event::ChunkSent { .. } => {}
         }
     }

@@ -2,20 +2,29 @@
 //! it is in the logs of the leaders of all higher-numbered terms.
 //!
 //! Looked at from both sides: a new leader's log holds what older terms committed, and what a leader
-//! commits late is in the logs of those who lead newer terms already. That the entries before it are
+//! commits late is in the logs of those who lead newer terms already. So nobody who knows that an entry is
+//! committed ever denies its leader that their logs agree there, whether or not it still keeps the entry: the
+//! leader would look for the place where they part, below all that there is, and never find it. That the entries before it are
 //! the same follows from LOGM. A vote is durable before it is cast and a log is written in order, so a
 //! leader's durable log holds all that it was elected for.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sisyphus::{
     node::Event,
+    raft::{Body, Message},
     types::{Index, LogPosition, NodeId, ShardId, Term},
 };
 
 use super::{Violation, evidence::Evidence, judge::Judge};
 
-/// Has nothing to remember.
+/// Remembers what followers cannot deny.
 #[derive(Debug, Default)]
-pub struct Lc;
+pub struct Lc {
+    /// By follower and leader: the term, and the positions that the leader asked about when the follower knew
+    /// already that they are committed.
+    undeniable: BTreeMap<(ShardId, NodeId, NodeId), (Term, BTreeSet<Index>)>,
+}
 
 impl Judge for Lc {
     fn judge(
@@ -28,8 +37,57 @@ impl Judge for Lc {
         match *event {
             Event::Leader { term } => elected(known, node, shard, term),
             Event::Committed { index } => committed(known, node, shard, index),
+            Event::Received { message } => {
+                self.asked(known, node, shard, message);
+                Ok(())
+            }
+            Event::Sent { message } => self.answers(node, shard, message),
+            Event::Restored { .. } => {
+                // What it knew was in memory, and what it knew it of perhaps as well.
+                let is_its = |of: &(ShardId, NodeId, NodeId)| (of.0, of.1) == (shard, node);
+                self.undeniable.retain(|of, _| !is_its(of));
+                Ok(())
+            }
             _ => Ok(()),
         }
+    }
+}
+
+impl Lc {
+    /// A leader asks `node` whether their logs agree at a position.
+    fn asked(&mut self, known: &Evidence, node: NodeId, shard: ShardId, message: &Message) {
+        let Body::Append { prev, .. } = message.body else {
+            return;
+        };
+        let replica = known.replica(node, shard);
+        if replica.is_none_or(|replica| replica.commit < prev.index) {
+            return;
+        }
+        let asked = self.undeniable.entry((shard, node, message.from));
+        let (term, positions) = asked.or_default();
+        if *term < message.term {
+            (*term, *positions) = (message.term, BTreeSet::new());
+        }
+        if *term == message.term {
+            positions.insert(prev.index);
+        }
+    }
+
+    /// What `node` says must not be that it has something else where it has committed.
+    fn answers(&self, node: NodeId, shard: ShardId, message: &Message) -> Result<(), Violation> {
+        let Body::AppendRejected { prev, .. } = message.body else {
+            return Ok(());
+        };
+        let asked = self.undeniable.get(&(shard, node, message.to));
+        let asked = asked.filter(|(term, _)| *term == message.term);
+        if asked.is_none_or(|(_, positions)| !positions.contains(&prev)) {
+            return Ok(());
+        }
+        let what = format!(
+            "{node} denies {} that their logs agree at {prev}, which it knew to be committed",
+            message.to
+        );
+        Err(Violation::new("LC", what))
     }
 }
 
@@ -94,6 +152,35 @@ mod tests {
         assert!(show(&mut lc, 1, Event::Committed { index: 1 }).is_err());
         show(&mut lc, 2, persisted(&[entry(1, 1, "a")])).unwrap();
         assert_eq!(show(&mut lc, 1, Event::Committed { index: 1 }), Ok(()));
+    }
+
+    #[test]
+    fn who_denies_what_it_knows_to_be_committed_is_seen() {
+        let asks = |index| {
+            let prev = LogPosition { term: 1, index };
+            let (entries, commit) = (Vec::new(), 0);
+            let body = Body::Append {
+                prev,
+                entries,
+                commit,
+            };
+            message(1, 2, 3, body)
+        };
+        let denies = |prev, term| {
+            let hint = LogPosition::default();
+            message(2, 1, term, Body::AppendRejected { prev, hint })
+        };
+        let mut lc = Alone::<Lc>::default();
+        let first = asks(2);
+        show(&mut lc, 2, Event::Received { message: &first }).unwrap();
+        show(&mut lc, 2, Event::Committed { index: 2 }).unwrap();
+        assert_eq!(show(&mut lc, 2, sent(&denies(2, 3))), Ok(()), "said before");
+        show(&mut lc, 2, Event::Received { message: &first }).unwrap();
+        assert_eq!(show(&mut lc, 2, sent(&denies(3, 3))), Ok(()));
+        assert_eq!(show(&mut lc, 2, sent(&denies(2, 4))), Ok(()), "to another");
+        assert!(show(&mut lc, 2, sent(&denies(2, 3))).is_err());
+        show(&mut lc, 2, restored(3, 0, &[], (0, 0), 0)).unwrap();
+        assert_eq!(show(&mut lc, 2, sent(&denies(2, 3))), Ok(()), "forgotten");
     }
 
     #[test]

@@ -6,12 +6,12 @@
 //! |---|---|---|
 //! | [`Els`] | at most one leader in a term | at every event |
 //! | [`Logm`] | equal (index, term) means equal entries and equal predecessors | at every event |
-//! | [`Lc`] | what is committed is in the log of every later leader | at every event |
+//! | [`Lc`] | what is committed is in the log of every later leader, and nobody denies it | at every event |
 //! | [`Sms`] | every replica applies the same commands, in order, once | at every event |
 //! | [`Mono`] | terms, votes, commit, applied and what was durable never go back, restarts included | at every event |
 //! | [`Qrm`] | what is committed is on a quorum of durable logs | at every event |
 //! | [`Prom`] | a vote, an acknowledgement or a read index leaves a node only when disks back it | at every event; against the disk's image now and then |
-//! | [`Pre`] | nobody leads without the votes of a majority, nor begins a term whom no majority would elect; no leader calls a successor that lacks something | at every event |
+//! | [`Pre`] | nobody leads who has not heard the votes of a majority, nor begins a term whom no majority would elect; no leader calls a successor that lacks something | at every event |
 //! | [`mem`] | logs, files and memory stay within bounds | four times a second |
 //! | [`lin`] | the clients' history is linearizable, by revision and by search | at every answer; at the end |
 //! | [`xo`] | a write is done once, at the revision that was told, or not at all | at every answer; at the end |
@@ -134,7 +134,7 @@ impl Panel {
             mono: Mono::default(),
             known: Evidence::default(),
             logm: Logm::default(),
-            lc: Lc,
+            lc: Lc::default(),
             qrm: Qrm::default(),
             prom: Prom::default(),
             pre: Pre::default(),

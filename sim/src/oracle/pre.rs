@@ -1,5 +1,7 @@
 //! PRE, elections by majorities. Nobody leads whom no majority has voted for (Raft §5.2), whether or not
-//! there is a second leader in the term. And nobody begins a term whom no majority would elect (pre-votes,
+//! there is a second leader in the term. A vote counts when the candidate has heard it: in a healthy network
+//! the others mostly have voted as well, and a candidate that counts wrongly would be right by chance.
+//! And nobody begins a term whom no majority would elect (pre-votes,
 //! Ongaro's thesis §9.6: "a candidate only increments its term if it first learns from a majority of the
 //! cluster that they would be willing to grant the candidate their votes"): such a term wins
 //! nothing, and takes down the leader that all others were content with.
@@ -18,7 +20,7 @@ use sisyphus::{
 
 use super::{Violation, evidence::Evidence, judge::Judge};
 
-/// By candidate and term: who said yes.
+/// By candidate and term: who said yes, as far as the candidate has heard.
 type Ballot = BTreeMap<(ShardId, NodeId, Term), BTreeSet<NodeId>>;
 
 /// Remembers who would vote for whom, who did, and what followers have told their leaders.
@@ -40,24 +42,19 @@ impl Judge for Pre {
     ) -> Result<(), Violation> {
         let message = match *event {
             Event::Sent { message } => message,
+            Event::Received { message } => {
+                self.hears(node, shard, message);
+                return Ok(());
+            }
             Event::Leader { term } => {
                 let yes = self.voters.get(&(shard, node, term));
                 return backed(known, node, shard, yes, || {
-                    format!("{node} leads term {term}, and voted for it have only")
+                    format!("{node} leads term {term}, and it has heard the votes of only")
                 });
             }
             _ => return Ok(()),
         };
-        let candidate = (shard, message.to, message.term);
         match message.body {
-            Body::PreVoteReply { granted: true } => {
-                self.supporters.entry(candidate).or_default().insert(node);
-                Ok(())
-            }
-            Body::VoteReply { granted: true } => {
-                self.voters.entry(candidate).or_default().insert(node);
-                Ok(())
-            }
             Body::Vote { called: false, .. } => {
                 let term = message.term;
                 let yes = self.supporters.get(&(shard, node, term));
@@ -77,6 +74,17 @@ impl Judge for Pre {
 }
 
 impl Pre {
+    /// A candidate hears an answer.
+    fn hears(&mut self, node: NodeId, shard: ShardId, message: &Message) {
+        let ballot = match message.body {
+            Body::PreVoteReply { granted: true } => &mut self.supporters,
+            Body::VoteReply { granted: true } => &mut self.voters,
+            _ => return,
+        };
+        let candidate = (shard, node, message.term);
+        ballot.entry(candidate).or_default().insert(message.from);
+    }
+
     /// `node` calls its successor.
     fn calls(
         &self,
@@ -129,12 +137,19 @@ mod tests {
     /// Whether `event` of n1, one of three, is right after these answers to it, each from a node and
     /// in a term.
     fn passes(answer: &Body, answers: &[(u64, u64)], event: Event<'_>) -> bool {
+        passes_if(true, answer, answers, event)
+    }
+
+    fn passes_if(is_heard: bool, answer: &Body, answers: &[(u64, u64)], event: Event<'_>) -> bool {
         let membership = &Membership::of_voters([1, 2, 3].map(NodeId));
         let mut pre = Alone::<Pre>::default();
         show(&mut pre, 1, Event::Members { membership }).unwrap();
         for (from, term) in answers {
             let reply = message(*from, 1, *term, answer.clone());
             show(&mut pre, *from, sent(&reply)).unwrap();
+            if is_heard {
+                show(&mut pre, 1, Event::Received { message: &reply }).unwrap();
+            }
         }
         show(&mut pre, 1, event).is_ok()
     }
@@ -180,5 +195,7 @@ mod tests {
         assert!(passes(&answer, &[(3, 5)], leads()));
         assert!(!passes(&answer, &[], leads()));
         assert!(!passes(&answer, &[(3, 4)], leads()), "of another term");
+        let unheard = !passes_if(false, &answer, &[(3, 5)], leads());
+        assert!(unheard, "its answer is still on its way");
     }
 }

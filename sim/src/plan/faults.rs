@@ -67,14 +67,45 @@ impl Draws {
             until,
         };
         let mut faults: Vec<Fault> = kinds.into_iter().map(fault).collect();
-        if kind == Kind::Failing {
-            faults.extend(self.power_loss_after(&when, &who));
+        match kind {
+            Kind::Failing => faults.extend(self.power_loss_after(&when, &who)),
+            Kind::Wipe => faults.extend(self.outage_around(&faults[0])),
+            _ => {}
         }
         faults
     }
 
-    /// What a failed sync has dropped from the page cache is missed only when the power goes, too: in half of the
-    /// cases it does, a little later.
+    /// Whoever comes back with an empty disk asks the others who it is. Often nobody is there to answer: all others
+    /// have been down since, and stay down for a while.
+    fn outage_around(&mut self, wipe: &Fault) -> Option<Fault> {
+        let What::Wipe {
+            who: Who::Nodes(lost),
+            ..
+        } = &wipe.what
+        else {
+            return None;
+        };
+        let (&When::At { ms }, &Until::After { ms: down_ms }) = (&wipe.when, &wipe.until) else {
+            return None;
+        };
+        let others = (1..=self.nodes).map(NodeId);
+        let others: Vec<NodeId> = others.filter(|node| !lost.contains(node)).collect();
+        let longer_ms = log_uniform(&mut self.rng, 400, 2_000);
+        let is_drawn = self.rng.chance(0.6) && !others.is_empty();
+        is_drawn.then(|| Fault {
+            // They had to be there to know whose disk it was.
+            when: When::At { ms: ms + 1 },
+            what: What::Crash {
+                who: Who::Nodes(others),
+            },
+            until: Until::After {
+                ms: down_ms + longer_ms,
+            },
+        })
+    }
+
+    /// What a failed sync has dropped from the page cache is missed only when the power goes, too: mostly it
+    /// does, a little later.
     fn power_loss_after(&mut self, when: &When, who: &Who) -> Option<Fault> {
         let &When::At { ms } = when else {
             return None;
@@ -88,7 +119,7 @@ impl Draws {
             from_ms: ms,
         };
         let at_time = When::At { ms: ms + later_ms };
-        let (is_drawn, waits) = (rng.chance(0.5), rng.chance(0.5));
+        let (is_drawn, waits) = (rng.chance(0.7), rng.chance(0.5));
         is_drawn.then(|| Fault {
             when: if waits { at_sync } else { at_time },
             what: What::PowerLoss { who: who.clone() },

@@ -96,7 +96,7 @@ impl Draws {
     }
 
     fn damage(&mut self, who: Who, how: Damage) -> What {
-        let prefix = *self.rng.pick(&["", "log/", "log/", "shard-"]);
+        let prefix = *self.rng.pick(&["", "log/", "shard-", "shard-"]);
         What::Damage {
             who,
             how,
@@ -172,7 +172,8 @@ impl Draws {
             delay_us_min: delay_us_max / *rng.pick(&[1, 10, 1_000]),
             delay_us_max,
             loss_ppm: rate(rng),
-            duplicate_ppm: rate(rng),
+            // Few messages decide an election: what doubles one in a hundred hardly ever meets them.
+            duplicate_ppm: 10 * rate(rng).min(50_000),
             detour_ppm: rate(rng),
             detour_us_max: log_uniform(rng, 2_000, 500_000),
             corrupt_ppm: 0,
@@ -194,14 +195,14 @@ impl Draws {
     fn failing(&mut self, who: Who) -> What {
         let rng = &mut self.rng;
         let (rate, room) = (
-            log_uniform(rng, 1_000, 300_000) as u32,
+            log_uniform(rng, 5_000, 300_000) as u32,
             log_uniform(rng, 1, 256 << 10),
         );
-        let is_full = rng.chance(0.5);
+        let is_full = rng.chance(0.4);
         What::Failing {
             who,
             failed_sync_ppm: if is_full { 0 } else { rate },
-            keeps_dirty: rng.chance(0.5),
+            keeps_dirty: rng.chance(0.3),
             failed_write_ppm: 0,
             failed_read_ppm: 0,
             room_bytes: is_full.then_some(room),

@@ -189,9 +189,9 @@ impl Way {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Damage {
-    /// One to four bits of a sector change.
+    /// One to four bits of a sector change, or of several.
     Flip,
-    /// A whole sector is something else.
+    /// A whole sector is something else, or several are.
     Garbage,
     /// One of the last writes was acknowledged and never done: the sector holds what it held before.
     Lost,

@@ -6,6 +6,9 @@
 //! the leader chose, with an empty disk, and is done when it votes. Clients that knew the old one find
 //! the new one under its name. One change at a time: an operator who loses a second machine before the
 //! first is replaced may have lost a majority, and no protocol helps.
+//!
+//! Of the machines that are removed, half stay on: nobody has thought of them, or somebody switches them
+//! on once more. Their nodes are to end by themselves.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +29,11 @@ use super::{
     homes::{Homes, Lodging},
     server,
 };
-use crate::{oracle::Violation, trace::Source};
+use crate::{
+    draw::{Stream, draw},
+    oracle::Violation,
+    trace::Source,
+};
 
 /// How many new machines a run has.
 pub(super) const SPARES: u64 = 8;
@@ -36,6 +43,15 @@ const NODES_MIN: usize = 3;
 
 /// How long one server has to carry the order out.
 const ORDER_WITHIN: Duration = Duration::from_millis(400);
+
+/// The shard that there is.
+const SHARD: ShardId = ShardId(0);
+
+/// Whose machine is left on when it is removed.
+const LINGERS: Stream = Stream::new("removed and left on");
+
+/// Whose machine is switched on after it was removed.
+const WAKES: Stream = Stream::new("removed and switched on");
 
 /// The pause before another server is asked, in milliseconds.
 const PAUSE_MS: u64 = 20;
@@ -62,6 +78,8 @@ pub(super) struct Staff {
     pub(super) homes: Homes,
     /// The machine whose disk was emptied, until it has a member on it again.
     pub(super) returning: Option<NodeId>,
+    /// The nodes that were removed and that nobody has switched off.
+    lingering: BTreeSet<NodeId>,
     /// How many machines were taken from the spares.
     taken: u64,
     /// Whether the members are being changed.
@@ -165,7 +183,10 @@ impl World {
         let mut impaired = self.impaired();
         impaired.insert(node);
         let nodes = self.node_ids().len();
+        // One that is condemned waits for its turn already.
+        let is_condemned = self.life(node, |life| life.condemned);
         if nodes < NODES_MIN
+            || is_condemned
             || 2 * impaired.len() >= nodes
             || !self.take_charge(Change::Replaces(node))
         {
@@ -252,10 +273,55 @@ impl World {
             staff.places.retain(|_, id| *id != node);
         }
         self.note(Source::World, "removed", &[node.0], || json!({}));
-        self.hold_down(node);
+        let lingers = draw(self.plan.seed, LINGERS, node.0).chance(0.5);
+        if !lingers {
+            self.hold_down(node);
+        }
         let mut staff = self.staff.lock();
+        if lingers {
+            staff.lingering.insert(node);
+        }
         staff.leaving.remove(&node);
         staff.busy = false;
+    }
+
+    /// Half of the machines whose nodes were removed are switched on once more.
+    pub(super) fn wake_the_removed(&self) {
+        let lingering = self.staff.lock().lingering.clone();
+        for node in lingering {
+            if draw(self.plan.seed, WAKES, node.0).chance(0.5) {
+                self.hold_down(node);
+                self.let_up(node);
+            }
+        }
+    }
+
+    /// Who was removed has ended, by itself or because somebody told it (thesis §4.2.3).
+    pub(super) async fn removed_end(&self, deadline: u64) -> Result<(), Violation> {
+        let lingering = self.staff.lock().lingering.clone();
+        for node in lingering {
+            while self.goes_on(node) {
+                if self.now_us() > deadline {
+                    let what = format!("all is healed, and {node}, which was removed, goes on");
+                    return Err(Violation::new("LIVE", what));
+                }
+                tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the server of `node` runs, although it has no excuse: what is on its drive would tell it that it is
+    /// no member any more, or whom to ask.
+    fn goes_on(&self, node: NodeId) -> bool {
+        let Some(host) = self.host(node).filter(|_| self.is_sound(node)) else {
+            return false;
+        };
+        let roster = host.roster(SHARD).map(|roster| roster.borrow().clone());
+        let members = roster.map_or_else(|_| Default::default(), |roster| roster.members);
+        let here = self.node_ids();
+        let knows_somebody = here.iter().any(|other| members.get(*other).is_some());
+        host.status().failure.is_none() && knows_somebody
     }
 
     /// Has `node` take the leadership over, if whoever is asked first can do that.
@@ -316,7 +382,7 @@ impl World {
             .node_ids()
             .into_iter()
             .filter_map(|node| self.host(node));
-        let rosters = hosts.filter_map(|host| host.roster(ShardId(0)).ok());
+        let rosters = hosts.filter_map(|host| host.roster(SHARD).ok());
         rosters.map(|roster| roster.borrow().clone()).collect()
     }
 }

@@ -50,6 +50,11 @@ impl World {
         }
     }
 
+    /// Whether the drive of `node` is why its store cannot be read in the end, for this reason.
+    pub(super) fn may_be_unreadable(&self, node: NodeId, reason: &str) -> bool {
+        self.life(node, |life| life.troubled) || self.names_damage(node, reason)
+    }
+
     /// Whether nothing on the drive of `node` was destroyed, nor lost by a sync that failed.
     pub(super) fn is_sound(&self, node: NodeId) -> bool {
         let is_troubled = self.life(node, |life| life.troubled);
@@ -105,7 +110,8 @@ impl World {
         if first {
             self.note(Source::World, "condemned", &[node.0], || json!({}));
             self.hold_down(node);
-            if !self.plan.beyond {
+            let is_leaving = self.leaving().contains(&node) && !self.is_returning(node);
+            if !self.plan.beyond && !is_leaving {
                 self.nemesis.replace(node, self.now_us());
             }
         }

@@ -39,6 +39,7 @@ impl World {
         if self.plan.beyond {
             return self.look_around().await;
         }
+        self.wake_the_removed();
         self.serves(left_out.as_ref()).await?;
         if let Some(left_out) = left_out {
             self.let_in(&left_out);
@@ -47,6 +48,7 @@ impl World {
         let deadline = self.deadline();
         // A server may have found its drive damaged only when it was asked.
         self.staffed(deadline).await?;
+        counted(self.removed_end(deadline).await)?;
         self.agree(deadline).await?;
         counted(self.look_over().await)?;
         let last = self.read_all(deadline).await?;
