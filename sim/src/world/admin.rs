@@ -196,17 +196,20 @@ impl World {
         true
     }
 
-    /// Puts another machine in the place of `old`, which is lost, or cannot be used any more. Runs on
-    /// a node that never fails.
-    pub(super) async fn replace(self: Arc<Self>, old: NodeId) {
-        // One whose drive turned out to be damaged has to wait for its turn.
-        while !self.leaving().contains(&old) && self.is_present(old) {
-            if self.take_charge(Change::Replaces(old)) {
+    /// Puts another machine in the place of `old`, on which nothing can be used any more, as soon as no other
+    /// change is under way; if it is still there then. Runs on a node that never fails.
+    pub(super) async fn replace_in_turn(self: Arc<Self>, old: NodeId) {
+        while self.is_present(old) {
+            if self.is_returning(old) || self.take_charge(Change::Replaces(old)) {
                 self.staff.lock().leaving.insert(old);
-                break;
+                return self.replace(old).await;
             }
             tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
         }
+    }
+
+    /// Puts another machine in the place of `old`, which is leaving. Runs on a node that never fails.
+    pub(super) async fn replace(self: Arc<Self>, old: NodeId) {
         let name = format!("in place of {old}");
         let order = Order::Replace {
             old,

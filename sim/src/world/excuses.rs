@@ -110,9 +110,8 @@ impl World {
         if first {
             self.note(Source::World, "condemned", &[node.0], || json!({}));
             self.hold_down(node);
-            let is_leaving = self.leaving().contains(&node) && !self.is_returning(node);
-            if !self.plan.beyond && !is_leaving {
-                self.nemesis.replace(node, self.now_us());
+            if !self.plan.beyond {
+                self.nemesis.replace_in_turn(node, self.now_us());
             }
         }
     }

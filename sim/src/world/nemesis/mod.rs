@@ -74,8 +74,10 @@ enum Task {
     Begin(usize),
     /// A process ended of a trouble that was over already.
     Relieve(NodeId),
-    /// A machine was lost, or cannot be used any more.
+    /// A machine was lost.
     Replace(NodeId),
+    /// What is on a machine cannot be used any more.
+    ReplaceInTurn(NodeId),
     /// A disk was emptied, and its node is to come back.
     SeeIn(NodeId),
     /// A disk is to be emptied once more.
@@ -116,9 +118,14 @@ impl Nemesis {
         self.schedule(Task::Relieve(node), now_us);
     }
 
-    /// Has a machine replaced as soon as that can be done.
+    /// Has a machine replaced that was [lost](World::lose).
     pub fn replace(&self, node: NodeId, now_us: u64) {
         self.schedule(Task::Replace(node), now_us);
+    }
+
+    /// Has a machine replaced as soon as that can be done.
+    pub fn replace_in_turn(&self, node: NodeId, now_us: u64) {
+        self.schedule(Task::ReplaceInTurn(node), now_us);
     }
 
     /// Has a node that comes back with an empty disk waited for.
@@ -187,6 +194,9 @@ impl World {
                     }
                     Task::Replace(node) => {
                         madsim::task::spawn(self.clone().replace(node));
+                    }
+                    Task::ReplaceInTurn(node) => {
+                        madsim::task::spawn(self.clone().replace_in_turn(node));
                     }
                     Task::SeeIn(node) => {
                         madsim::task::spawn(self.clone().see_in(node));
