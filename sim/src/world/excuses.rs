@@ -24,23 +24,41 @@ use crate::{oracle::Violation, trace::Source};
 /// What a message to a node says that is to begin with an empty disk.
 const EMPTY_IT: &str = "empty its data directory";
 
+/// Why a server may give up, and so what is done next.
+enum Excuse {
+    /// It is to stop: nothing.
+    Gone,
+    /// It names what was damaged: it is replaced.
+    Damaged,
+    /// Its drive fails or has failed: it starts again when that is mended.
+    Drive,
+    /// It is on an empty disk, and is to empty it once more.
+    StartsAnew,
+}
+
 impl World {
     /// The process of `node` says that it cannot go on. An accusation, unless it has an excuse: then what
     /// its operator would do is seen to.
     pub(super) fn give_up(&self, node: NodeId, trouble: &str) {
-        if !self.starts_anew(node, trouble) && !self.excuses(node, trouble) {
-            self.accuse(Violation::new("PAN", format!("{node} {trouble}")));
+        match self.excuse(node, trouble) {
+            Some(Excuse::Gone) => {}
+            Some(Excuse::Damaged) => self.condemn(node),
+            Some(Excuse::Drive) => self.wait_for_the_drive(node),
+            Some(Excuse::StartsAnew) => {
+                self.saw("a node that had lost its disk was not heard");
+                self.nemesis.empty_again(node, self.now_us());
+            }
+            None => self.accuse(Violation::new("PAN", format!("{node} {trouble}"))),
         }
     }
 
-    /// What has stopped serving at a node that runs, if that is no excuse. Whether a drive is the excuse is
-    /// decided when the process ends.
+    /// What has stopped serving at a node that runs, if that is no excuse. If it is, what follows from it is seen to
+    /// when the process ends.
     pub(super) fn inexcusable(&self, status: &Status) -> Option<Violation> {
         let reason = status.failure.as_ref()?;
         let node = status.node;
-        let is_troubled = self.life(node, |life| life.troubled);
-        let stays = !self.leaving().contains(&node) && !is_troubled;
-        stays.then(|| Violation::new("PAN", format!("{node} has stopped serving: {reason}")))
+        let accused = self.excuse(node, reason).is_none();
+        accused.then(|| Violation::new("PAN", format!("{node} has stopped serving: {reason}")))
     }
 
     /// What `node` answers instead of what it was asked for. If it names what was damaged, it is replaced.
@@ -61,31 +79,20 @@ impl World {
         !is_troubled && self.drives[&node].damaged().is_empty()
     }
 
-    /// Whether the process may end for this reason: then it does.
-    fn excuses(&self, node: NodeId, reason: &str) -> bool {
-        let is_leaving = self.leaving().contains(&node) && !self.is_returning(node);
-        if !self.is_present(node) || is_leaving {
-            return true;
+    /// The excuse of `node`, if this reason is one.
+    fn excuse(&self, node: NodeId, reason: &str) -> Option<Excuse> {
+        let is_returning = self.is_returning(node);
+        if is_returning && reason.contains(EMPTY_IT) {
+            return Some(Excuse::StartsAnew);
+        }
+        if !self.is_present(node) || (self.leaving().contains(&node) && !is_returning) {
+            return Some(Excuse::Gone);
         }
         if self.names_damage(node, reason) {
-            self.condemn(node);
-            return true;
+            return Some(Excuse::Damaged);
         }
-        let excused = self.life(node, |life| life.troubled);
-        if excused {
-            self.wait_for_the_drive(node);
-        }
-        excused
-    }
-
-    /// Whether `node` is starting anew, as its reason says, on a disk that is empty again.
-    fn starts_anew(&self, node: NodeId, reason: &str) -> bool {
-        let does = reason.contains(EMPTY_IT) && self.is_returning(node);
-        if does {
-            self.saw("a node that had lost its disk was not heard");
-            self.nemesis.empty_again(node, self.now_us());
-        }
-        does
+        let is_troubled = self.life(node, |life| life.troubled);
+        is_troubled.then_some(Excuse::Drive)
     }
 
     fn names_damage(&self, node: NodeId, reason: &str) -> bool {

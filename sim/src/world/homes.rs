@@ -12,7 +12,13 @@
 //! nothing tells a founder's second disk from its first, neither here nor in any system whose nodes found it
 //! by themselves: two founders of three that were never told of each other's past are a cluster.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::json;
 use sisyphus::{
@@ -216,13 +222,15 @@ impl World {
         self.nemesis.start_again(node, self.now_us() + PAUSE_US);
     }
 
-    /// Waits until whoever is on the machine of `old` is a member that votes. Runs on a node that never fails.
+    /// Waits until whoever is on the machine of `old` is a member that votes, under a number that is new: by its
+    /// own old list a founder that reaches nobody is who it was when it founded. Runs on a node that never fails.
     pub(super) async fn see_in(self: Arc<Self>, old: NodeId) {
         let home = self.life(old, |life| life.home);
+        let before: BTreeSet<NodeId> = self.lives.lock().keys().copied().collect();
         let is_back = || {
             let node = self.occupant(home);
             let rosters = self.rosters();
-            node != old && rosters.iter().any(|roster| is_done(roster, node))
+            !before.contains(&node) && rosters.iter().any(|roster| is_done(roster, node))
         };
         while !is_back() {
             tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
