@@ -10,9 +10,9 @@ use super::{Class, Record};
 use crate::plan::Plan;
 
 /// All oracles of a run.
-const ORACLES: [&str; 19] = [
-    "AUD", "DET", "DUR", "ELS", "LC", "LIN", "LIVE", "LOGM", "MEM", "MONO", "PAN", "PRE", "PROM",
-    "QRM", "SMS", "SNAP", "STALE", "VAL", "XO",
+const ORACLES: [&str; 20] = [
+    "AUD", "DET", "DUR", "ELS", "KEEP", "LC", "LIN", "LIVE", "LOGM", "MEM", "MONO", "PAN", "PRE",
+    "PROM", "QRM", "SMS", "SNAP", "STALE", "VAL", "XO",
 ];
 
 /// So many plans have all kinds of faults among them.

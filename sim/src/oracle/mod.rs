@@ -12,6 +12,7 @@
 //! | [`Qrm`] | what is committed is on a quorum of durable logs | at every event |
 //! | [`Prom`] | a vote, an acknowledgement or a read index leaves a node only when disks back it | at every event; against the disk's image now and then |
 //! | [`Pre`] | nobody leads who has not heard the votes of a majority, nor begins a term whom no majority would elect; no leader calls a successor that lacks something | at every event |
+//! | [`Keep`] | who has promised a leader to help nobody else for a while keeps to it, restarts included | at every event, in runs that trust clocks |
 //! | [`mem`] | logs, files and memory stay within bounds | four times a second |
 //! | [`lin`] | the clients' history is linearizable, by revision and by search | at every answer; at the end |
 //! | [`xo`] | a write is done once, at the revision that was told, or not at all | at every answer; at the end |
@@ -37,6 +38,7 @@ mod dur;
 mod els;
 mod evidence;
 mod judge;
+mod keep;
 mod lc;
 pub mod lin;
 mod log;
@@ -72,6 +74,7 @@ pub use dur::{Dur, check_final};
 pub use els::Els;
 use evidence::Evidence;
 use judge::Judge;
+pub use keep::Keep;
 pub use lc::Lc;
 pub use logm::Logm;
 pub use mem::{Bounds, Mem, Sample};
@@ -118,6 +121,7 @@ pub struct Panel {
     qrm: Qrm,
     prom: Prom,
     pre: Pre,
+    keep: Keep,
     mem: Mem,
     /// Writes that clients were told of.
     pub dur: Dur,
@@ -138,10 +142,16 @@ impl Panel {
             qrm: Qrm::default(),
             prom: Prom::default(),
             pre: Pre::default(),
+            keep: Keep::new(plan),
             mem: Mem::new(Bounds::of(plan)),
             dur: Dur::default(),
             clients: Clients::default(),
         }
+    }
+
+    /// What is shown from now on happens at this time, in microseconds since the run began.
+    pub fn tell_time(&mut self, now_us: u64) {
+        self.keep.tell_time(now_us);
     }
 
     /// Shows an event to every oracle, in the order of the table.
@@ -152,10 +162,11 @@ impl Panel {
         event: &Event<'_>,
     ) -> Result<(), Violation> {
         self.known.event(node, shard, event);
-        let oracles: [&mut dyn Oracle; 5] = [
+        let oracles: [&mut dyn Oracle; 6] = [
             &mut self.els,
             &mut self.sms,
             &mut self.mono,
+            &mut self.keep,
             &mut self.mem,
             &mut self.dur,
         ];
@@ -184,6 +195,7 @@ impl Panel {
     /// to it under its old number. What it had acknowledged still counts where it was counted.
     pub fn forget(&mut self, node: NodeId) {
         self.mono.forget(node);
+        self.keep.forget(node);
         self.known.forget(node);
     }
 

@@ -54,6 +54,11 @@ pub(super) fn creed(oracle: &str) -> Creed {
             "A vote or an acknowledgement may leave a node only when its disk already holds what is promised.",
             "Raft, figure 2: \"updated on stable storage before responding to RPCs\"",
         ),
+        "KEEP" => (
+            "Promises of time are kept",
+            "Who has answered a leader's heartbeat helps nobody to replace it for as long as the answer said, restarts included.",
+            "Raft's thesis, section 6.4.1",
+        ),
         "MEM" => (
             "Everything has a bound",
             "Queues, logs, files and memory stay within their limits.",

@@ -79,6 +79,7 @@ impl Hub {
             self.leader = self.leader.max(Some((*term, node)));
         }
         self.rare.event(node, event);
+        self.panel.tell_time(now_us);
         if !self.beyond
             && let Err(violation) = self.panel.event(node, shard, event)
         {
