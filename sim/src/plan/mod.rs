@@ -101,6 +101,10 @@ pub struct Plan {
     /// else it might have left.
     #[serde(default)]
     pub images: u64,
+    /// Whether disks are compared with what was promised after every few promises, and not now and then. That
+    /// is dear, and sees at once what else is seen by luck: the shrinker's means.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub closely: bool,
     /// What strikes.
     pub faults: Vec<Fault>,
     /// Whether servers do, here and there, what is legal and unlikely.
@@ -120,6 +124,11 @@ pub struct Reseed {
     pub at_ms: u64,
     /// What the new seed is made of, together with the old one.
     pub salt: u64,
+}
+
+/// Most plans do not say what they do not do.
+fn is_false(told: &bool) -> bool {
+    !told
 }
 
 impl Plan {

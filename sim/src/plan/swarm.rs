@@ -101,6 +101,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         liveness_ms: 5_000,
         beyond: part(11).chance(0.02),
         images: *part(12).pick(&[0, 0, 0, 0, 1, 1, 2, 4]),
+        closely: false,
         faults: Vec::new(),
         // A quarter of the places are active in such a run.
         buggify: part(11).chance(0.5),

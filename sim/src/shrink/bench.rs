@@ -34,7 +34,7 @@ pub(super) struct Bench<'a> {
     pub plan: Plan,
     /// How it failed.
     pub outcome: Outcome,
-    cause: Cause,
+    pub cause: Cause,
     /// Plans that did not fail in the same way: what one round has tried, the next one need not.
     harmless: BTreeSet<u64>,
     runs: usize,

@@ -24,6 +24,11 @@ impl Cause {
             subject,
         }
     }
+
+    /// Whether it may have been seen because somebody happened to look at a disk.
+    pub(super) fn is_luck(&self) -> bool {
+        matches!(self.oracle, "PROM" | "SNAP" | "AUD")
+    }
 }
 
 /// The oracle that saw it, or would have if it had looked.
@@ -78,6 +83,12 @@ mod tests {
             shown,
             cause("AUD", "n2, in the end: 7.table at 0: too short")
         );
+    }
+
+    #[test]
+    fn luck_is_what_looks_at_disks_may_have_seen() {
+        assert!(cause("PROM", "n1 has promised").is_luck());
+        assert!(!cause("PAN", "n1 refuses to start").is_luck());
     }
 
     #[test]

@@ -27,6 +27,15 @@ impl Bench<'_> {
         self.adopt_first(in_orders(&scripted));
     }
 
+    /// Without the operations that begin after the failure was seen: with other settings that is earlier than
+    /// it was.
+    pub(super) fn cut(&mut self) {
+        let cut = freeze_operations(&self.plan, &self.outcome);
+        if self.plan.script.is_some() && cut.operations_max() < self.plan.operations_max() {
+            self.adopt_first(in_orders(&cut));
+        }
+    }
+
     /// Tries once more to write the operations down, if they are not yet.
     pub(super) fn freeze_again(&mut self) {
         if self.plan.script.is_none() {

@@ -19,6 +19,9 @@
 //! * **Settings** ([`settings`]): first limits become as tiny as they may be, so that fewer operations
 //!   are needed to fill something; in the end those that do not matter become those of production, and
 //!   disks and links become calm.
+//! * **Seen by luck** ([`settings`]): what is seen only when somebody looks at a disk is looked for closely.
+//! * **Anew** ([`anew`]): where no operation can go because all later ones lie on disk otherwise without it, a
+//!   few operations are drawn from other seeds.
 //! * **The order of ready tasks** is drawn by madsim from one generator, so that every change of a plan
 //!   changes it. Where much goes at once, several orders are tried.
 //!
@@ -31,6 +34,7 @@
 //!
 //! Left out: single clients' habits, and values inside of faults other than their times.
 
+mod anew;
 mod bench;
 mod cause;
 mod freeze;
@@ -49,7 +53,7 @@ use bench::Bench;
 use crate::{plan::Plan, world::Outcome};
 
 /// The most runs for one plan.
-pub const RUNS_MAX: usize = 400;
+pub const RUNS_MAX: usize = 600;
 
 /// What is left of a plan.
 #[derive(Clone, Debug)]
@@ -79,10 +83,16 @@ pub fn shrink(
     bench.sweep_clients();
     bench.fewer_nodes();
     bench.freeze_again();
+    bench.look_closely();
+    bench.cut();
     bench.tiny_limits();
     bench.freeze_again();
+    bench.cut();
+    bench.sweep_stretches();
+    bench.anew();
     bench.sweep_operations();
     bench.calm_settings();
+    bench.sweep_stubborn_faults();
     bench.simple_times();
     // What a later step made superfluous.
     while !bench.is_spent() && (bench.sweep_singles() || bench.simple_times()) {}

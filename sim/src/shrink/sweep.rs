@@ -10,6 +10,12 @@ use super::{
 };
 use crate::plan::{Fault, Plan, Script, Step};
 
+/// The smallest part of a script that is left out at first.
+const STRETCH: usize = 8;
+
+/// So many faults are few enough.
+const FAULTS_FEW: usize = 4;
+
 /// An operation in a script: its client and the step.
 type Operation = (u64, Step);
 
@@ -34,10 +40,28 @@ impl Bench<'_> {
         });
     }
 
+    /// Operations, halves of the time first, and no parts smaller than some.
+    pub(super) fn sweep_stretches(&mut self) {
+        let operations = self.operations();
+        self.sweep_to(operations, usize::MAX, STRETCH, with_operations);
+    }
+
     /// Operations, halves of the time first.
     pub(super) fn sweep_operations(&mut self) {
         let operations = self.operations();
         self.sweep(operations, usize::MAX, with_operations);
+    }
+
+    /// Faults of which none can go, if they are still many, in other orders of ready tasks.
+    pub(super) fn sweep_stubborn_faults(&mut self) {
+        let mut place = 0;
+        while place < self.plan.faults.len() && self.plan.faults.len() > FAULTS_FEW {
+            let mut fewer = self.plan.clone();
+            fewer.faults.remove(place);
+            if self.adopt_first(in_orders(&fewer)).is_none() {
+                place += 1;
+            }
+        }
     }
 
     /// Single faults and operations, until none can go. Answers whether one could.
@@ -91,7 +115,7 @@ impl Bench<'_> {
     }
 
     /// All operations of the script, by time.
-    fn operations(&self) -> Vec<Operation> {
+    pub(super) fn operations(&self) -> Vec<Operation> {
         let steps = self.plan.script.iter().flat_map(Script::steps);
         let mut operations: Vec<Operation> = steps.collect();
         operations.sort_by_key(|(client, step)| (step.ms, *client));
@@ -106,9 +130,20 @@ impl Bench<'_> {
         size: usize,
         with: impl Fn(&Plan, &[T]) -> Plan,
     ) {
+        self.sweep_to(items, size, 1, with);
+    }
+
+    /// As [`Self::sweep`], with parts of at least this size.
+    fn sweep_to<T: Clone>(
+        &mut self,
+        items: Vec<T>,
+        size: usize,
+        least: usize,
+        with: impl Fn(&Plan, &[T]) -> Plan,
+    ) {
         let mut items = items;
         let mut size = size.min(items.len()).max(1);
-        while !items.is_empty() && !self.is_spent() {
+        while !items.is_empty() && size >= least && !self.is_spent() {
             let before = items.len();
             self.round(&mut items, size, &with);
             match size {

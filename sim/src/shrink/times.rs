@@ -85,7 +85,7 @@ fn times(plan: &Plan) -> impl Iterator<Item = u64> + '_ {
 }
 
 /// The time from which on a fault may strike.
-fn begins(fault: &Fault) -> u64 {
+pub(super) fn begins(fault: &Fault) -> u64 {
     match fault.when {
         When::At { ms } => ms,
         When::Event { from_ms, .. } | When::State { from_ms, .. } => from_ms,

@@ -40,13 +40,31 @@ const STORE_IMAGE: u64 = 0;
 /// Which moments are looked at.
 const LOOK: Stream = Stream::new("look");
 
-/// One promise of so many is compared with the disk, and not more than so many in a run.
-const LOGS_ONE_IN: u64 = 200;
-const LOGS_MAX: u64 = 4;
+/// How often disks are looked at.
+struct Care {
+    /// One promise of so many is compared with the disk, and not more than so many in a run.
+    logs_one_in: u64,
+    logs_max: u64,
+    /// One applied entry of so many has the store's files looked at, and not more than so many in a run.
+    stores_one_in: u64,
+    stores_max: u64,
+}
 
-/// One applied entry of so many has the store's files looked at, and not more than so many in a run.
-const STORES_ONE_IN: u64 = 300;
-const STORES_MAX: u64 = 3;
+/// Now and then.
+const USUAL: Care = Care {
+    logs_one_in: 200,
+    logs_max: 4,
+    stores_one_in: 300,
+    stores_max: 3,
+};
+
+/// After every few promises, for a plan that asks for it.
+const CLOSE: Care = Care {
+    logs_one_in: 2,
+    logs_max: 200,
+    stores_one_in: 2,
+    stores_max: 100,
+};
 
 /// Revisions of the past that are compared with the commands, for each node.
 const PAST_REVISIONS: u64 = 2;
@@ -59,8 +77,8 @@ pub(super) enum Part {
 }
 
 /// Decides which moments are looked at.
-#[derive(Default)]
 pub(super) struct Looks {
+    care: Care,
     moments: u64,
     logs: u64,
     stores: u64,
@@ -73,23 +91,33 @@ pub(super) struct Look {
 }
 
 impl Looks {
+    /// Decides for a run in which disks are looked at closely, or not.
+    pub fn new(closely: bool) -> Self {
+        Looks {
+            care: if closely { CLOSE } else { USUAL },
+            moments: 0,
+            logs: 0,
+            stores: 0,
+        }
+    }
+
     /// Whether to look at the disk of a node at this event of it.
     pub fn wants(&mut self, seed: u64, event: &Event<'_>) -> Option<Part> {
         let (part, one_in) = match event {
             Event::Sent { message } => match message.body {
                 Body::Vote { .. }
                 | Body::VoteReply { granted: true }
-                | Body::AppendAccepted { .. } => (Part::Log, LOGS_ONE_IN),
+                | Body::AppendAccepted { .. } => (Part::Log, self.care.logs_one_in),
                 _ => return None,
             },
-            Event::Applied { .. } => (Part::Store, STORES_ONE_IN),
+            Event::Applied { .. } => (Part::Store, self.care.stores_one_in),
             Event::Installed { .. } => (Part::Store, 2),
             _ => return None,
         };
         self.moments += 1;
         let (count, most) = match part {
-            Part::Log => (&mut self.logs, LOGS_MAX),
-            Part::Store => (&mut self.stores, STORES_MAX),
+            Part::Log => (&mut self.logs, self.care.logs_max),
+            Part::Store => (&mut self.stores, self.care.stores_max),
         };
         let is_drawn = draw(seed, LOOK, self.moments).below(one_in) == 0;
         let looks = is_drawn && *count < most;

@@ -55,7 +55,7 @@ impl Hub {
             violated_us: None,
             tally: Tally::default(),
             rare: coverage::Watch::default(),
-            looks: Looks::default(),
+            looks: Looks::new(plan.closely),
             seed: plan.seed,
             vigil: Vigil::new(plan),
             leader: None,
