@@ -85,13 +85,21 @@ impl World {
         if is_returning && reason.contains(EMPTY_IT) {
             return Some(Excuse::StartsAnew);
         }
-        if !self.is_present(node) || (self.leaving().contains(&node) && !is_returning) {
+        if !self.is_present(node) {
             return Some(Excuse::Gone);
+        }
+        let is_troubled = self.life(node, |life| life.troubled);
+        if self.leaving().contains(&node) && !is_returning {
+            // It starts again when it can: it takes others to remove it, and they may be too few without it.
+            return Some(if is_troubled {
+                Excuse::Drive
+            } else {
+                Excuse::Gone
+            });
         }
         if self.names_damage(node, reason) {
             return Some(Excuse::Damaged);
         }
-        let is_troubled = self.life(node, |life| life.troubled);
         is_troubled.then_some(Excuse::Drive)
     }
 
