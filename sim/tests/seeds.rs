@@ -18,10 +18,10 @@ mod simulated {
     };
 
     /// How many seeds are tried in one `cargo test`.
-    const SEEDS: u64 = 600;
+    const SEEDS: u64 = 2_000;
 
     /// How many of them are run twice.
-    const TWICE: u64 = 20;
+    const TWICE: u64 = 40;
 
     /// Seeds of the commit's own: so a test that is red is red for everybody who checks the commit out, and the next
     /// commit is tried with others. As long as something is changed, others every time: where they begin depends on
