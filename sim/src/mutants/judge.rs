@@ -29,6 +29,9 @@ const ABLATION_FACTOR: u64 = 10;
 /// The shortest such hunt, in seeds.
 const ABLATION_SEEDS_MIN: u64 = 50;
 
+/// The longest. What is found so seldom that this would not be enough is not hunted without anything.
+const ABLATION_SEEDS_MAX: u64 = 1_500;
+
 /// Where the plans lie that show mutants, beside the mutants.
 const WITNESSES: &str = "witness";
 
@@ -177,6 +180,9 @@ impl Judge<'_> {
     fn ablate(&self, program: &Path, record: &mut Record) -> Result<(), String> {
         let median = record.median().unwrap_or(self.order.seeds);
         let count = (median * ABLATION_FACTOR).max(ABLATION_SEEDS_MIN);
+        if count > ABLATION_SEEDS_MAX {
+            return Ok(());
+        }
         let is_lost = |without: Without| -> Result<bool, String> {
             let mut trial = self.trial(program, 0);
             let first = self.order.first;
