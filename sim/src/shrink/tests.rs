@@ -212,3 +212,36 @@ fn a_fault_that_waits_for_its_event_from_its_time_on_strikes_at_the_same_one() {
         assert_eq!(first.begun, second.begun);
     }
 }
+
+#[test]
+fn where_no_operation_can_go_a_few_are_drawn_anew() {
+    let whole = plan(0, 2, 40);
+    let runner = |tried: &Plan| {
+        let count = parts(tried).1.len();
+        // All that there were, or enough of those that another seed draws.
+        let of_the_kind = tried.seed % 7 == 3 && count >= 10;
+        outcome(tried, count == 80 || of_the_kind)
+    };
+    let shrunk = quietly(&whole, 2, &runner);
+    assert_eq!(shrunk.plan.seed % 7, 3);
+    assert_eq!(parts(&shrunk.plan).1.len(), 10);
+}
+
+#[test]
+fn what_was_seen_by_luck_is_looked_for_closely() {
+    let left = |oracle| {
+        let runner = |tried: &Plan| {
+            let operations = parts(tried).1;
+            let is_seen = tried.closely || operations.len() == 80;
+            let mut outcome = outcome(tried, is_seen && operations.contains(&(1, 5)));
+            outcome.violation = outcome
+                .violation
+                .map(|found| Violation::new(oracle, found.what));
+            outcome
+        };
+        let shrunk = quietly(&plan(0, 2, 40), 2, &runner);
+        (shrunk.plan.closely, parts(&shrunk.plan).1.len())
+    };
+    assert_eq!(left("PROM"), (true, 1));
+    assert_eq!(left("LIN"), (false, 80), "nobody looks closer for it");
+}
