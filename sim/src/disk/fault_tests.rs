@@ -266,3 +266,25 @@ fn what_is_wiped_is_gone_for_sure_and_nothing_else_is() {
         );
     });
 }
+
+#[test]
+fn one_fault_at_most_strikes_a_file_of_the_log() {
+    run(async {
+        for seed in 0..20 {
+            let drive = drive(seed);
+            let disk = drive.boot();
+            disk.create_dir("log").await.unwrap();
+            let file = disk.create("log/1").await.unwrap();
+            file.write_at(0, &[1; 8 * SECTOR_BYTES]).await.unwrap();
+            file.sync().await.unwrap();
+            disk.sync_dir("log").await.unwrap();
+            disk.sync_dir("").await.unwrap();
+            assert_eq!(drive.damage(Damage::Garbage, "log/", 1), ["log/1"]);
+            assert_eq!(drive.damage(Damage::Flip, "", 2), [""; 0]);
+            let found = contents(&drive.boot(), "log/1").await.unwrap();
+            let sectors = found.chunks(SECTOR_BYTES);
+            let changed = sectors.filter(|sector| sector.iter().any(|byte| *byte != 1));
+            assert_eq!(changed.count(), 1);
+        }
+    });
+}
