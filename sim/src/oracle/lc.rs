@@ -8,7 +8,10 @@
 //! the same follows from LOGM. A vote is durable before it is cast and a log is written in order, so a
 //! leader's durable log holds all that it was elected for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use sisyphus::{
     node::Event,
@@ -65,11 +68,11 @@ impl Lc {
         }
         let asked = self.undeniable.entry((shard, node, message.from));
         let (term, positions) = asked.or_default();
-        if *term < message.term {
-            (*term, *positions) = (message.term, BTreeSet::new());
-        }
-        if *term == message.term {
-            positions.insert(prev.index);
+        match message.term.cmp(term) {
+            Ordering::Greater => (*term, *positions) = (message.term, BTreeSet::from([prev.index])),
+            Ordering::Equal => drop(positions.insert(prev.index)),
+            // It is late, and answered in the newer term: refused because its own is over, wherever the logs agree.
+            Ordering::Less => drop(positions.remove(&prev.index)),
         }
     }
 
@@ -154,24 +157,38 @@ mod tests {
         assert_eq!(show(&mut lc, 1, Event::Committed { index: 1 }), Ok(()));
     }
 
+    fn asks(index: Index, term: Term) -> Message {
+        let prev = LogPosition { term: 1, index };
+        let (entries, commit) = (Vec::new(), 0);
+        let body = Body::Append {
+            prev,
+            entries,
+            commit,
+        };
+        message(1, 2, term, body)
+    }
+
+    fn denies(prev: Index, term: Term) -> Message {
+        let hint = LogPosition::default();
+        message(2, 1, term, Body::AppendRejected { prev, hint })
+    }
+
+    #[test]
+    fn to_refuse_a_late_question_is_no_denial() {
+        let mut lc = Alone::<Lc>::default();
+        show(&mut lc, 2, Event::Committed { index: 2 }).unwrap();
+        let (question, late) = (asks(2, 3), asks(2, 1));
+        show(&mut lc, 2, Event::Received { message: &question }).unwrap();
+        show(&mut lc, 2, Event::Received { message: &late }).unwrap();
+        assert_eq!(show(&mut lc, 2, sent(&denies(2, 3))), Ok(()));
+        show(&mut lc, 2, Event::Received { message: &question }).unwrap();
+        assert!(show(&mut lc, 2, sent(&denies(2, 3))).is_err());
+    }
+
     #[test]
     fn who_denies_what_it_knows_to_be_committed_is_seen() {
-        let asks = |index| {
-            let prev = LogPosition { term: 1, index };
-            let (entries, commit) = (Vec::new(), 0);
-            let body = Body::Append {
-                prev,
-                entries,
-                commit,
-            };
-            message(1, 2, 3, body)
-        };
-        let denies = |prev, term| {
-            let hint = LogPosition::default();
-            message(2, 1, term, Body::AppendRejected { prev, hint })
-        };
         let mut lc = Alone::<Lc>::default();
-        let first = asks(2);
+        let first = asks(2, 3);
         show(&mut lc, 2, Event::Received { message: &first }).unwrap();
         show(&mut lc, 2, Event::Committed { index: 2 }).unwrap();
         assert_eq!(show(&mut lc, 2, sent(&denies(2, 3))), Ok(()), "said before");
