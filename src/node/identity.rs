@@ -108,7 +108,8 @@ pub enum IdentityError {
     Disk(#[from] DiskError),
 }
 
-/// Whose the data directory is, if it is anybody's yet. Refuses one that [`claim`] would refuse to
+/// Whose the data directory is, if it is anybody's yet; one that is empty stays so from then on, whatever a loss of
+/// power takes back. Refuses one that [`claim`] would refuse to
 /// anybody, before anything is done in its name. `ours` are the names that a node keeps there.
 pub async fn look(disk: &dyn Disk, ours: &[String]) -> Result<Option<Identity>, IdentityError> {
     let names = names(disk, ours).await?;
@@ -118,8 +119,13 @@ pub async fn look(disk: &dyn Disk, ours: &[String]) -> Result<Option<Identity>, 
     }
     let other = names.iter().find(|name| *name != PREPARED);
     if !has(PREPARED) {
-        let nameless = |name: &String| Err(IdentityError::Nameless(name.clone()));
-        return other.map_or(Ok(None), nameless);
+        if let Some(name) = other {
+            return Err(IdentityError::Nameless(name.clone()));
+        }
+        // Before it is anybody's: a claim that was removed a moment ago would be back after a loss of power, when
+        // the cluster has given the place of whoever made it to another number.
+        disk.sync_dir("").await?;
+        return Ok(None);
     }
     match read(disk, PREPARED).await {
         // A crash while it was made: nothing else is there, and it is made anew.
@@ -285,6 +291,17 @@ mod tests {
             error.contains("belongs to node 1") && error.contains("`data_dir`"),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_was_found_empty_is_so_after_a_loss_of_power() {
+        let disk = MemDisk::new();
+        claim_as(&disk, me()).await.unwrap();
+        disk.remove(PREPARED).await.unwrap();
+        assert_eq!(disk.restart().list("").await.unwrap(), [PREPARED]);
+        let ours = OURS.map(str::to_owned);
+        assert_eq!(look(&disk, &ours).await.unwrap(), None);
+        assert_eq!(look(&disk.restart(), &ours).await.unwrap(), None);
     }
 
     #[tokio::test]
