@@ -17,6 +17,10 @@ use crate::{
     world::World,
 };
 
+/// A request through a follower takes six messages and two syncs, one after the other; with the slowest links and
+/// drives that are drawn for a cluster that is well, some 80 ms. Several times that.
+const HEALTHY_WITHIN: Duration = Duration::from_millis(400);
+
 /// Sends questions and understands answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker {
@@ -41,6 +45,13 @@ impl Asker {
             timeout: Duration::from_millis(plan.workload.timeout_ms),
             is_direct: plan.workload.direct,
         }
+    }
+
+    /// One that waits at least as long as a healthy cluster may need.
+    pub fn patient(plan: &Plan) -> Self {
+        let usual = Asker::new(plan);
+        let timeout = usual.timeout.max(HEALTHY_WITHIN);
+        Asker { timeout, ..usual }
     }
 
     /// Asks the server of `node`, as `request` if the caller has an identity. How long the way is, is

@@ -146,7 +146,7 @@ impl World {
             .invoke(LAST_CLIENT, self.now_us(), call.clone());
         let (asked, floor, stood) = (asked(call), self.floor(), self.stood(node));
         let trip = draw(self.seed.get(), LAST_TRIP, self.now_us());
-        let result = Asker::new(&self.plan)
+        let result = Asker::patient(&self.plan)
             .ask(self, node, &asked, None, trip)
             .await;
         let now = self.now_us();
