@@ -131,16 +131,17 @@ impl Follower {
         }
     }
 
-    fn heartbeat(&mut self, shared: &mut Shared, from: NodeId, commit: Index, round: u64) {
+    fn heartbeat(&mut self, shared: &mut Shared, from: NodeId, commit: LogPosition, round: u64) {
         // The leader says so only of what this replica vouched for in this term, be it before it
         // crashed, and remembers better than the role does. Better than the disk even, if that one
-        // has forgotten a write that it had called durable, and nobody could see a gap.
-        let known = commit.min(shared.log.last().index);
-        if known < commit {
+        // has forgotten a write that it had called durable, and what it shows is what was there before.
+        let is_news = commit.index > shared.commit;
+        if is_news && shared.log.has(commit) {
+            self.verified = self.verified.max(commit.index);
+            shared.commit_to(commit.index);
+        } else if is_news {
             shared.has_forgotten();
         }
-        self.verified = self.verified.max(known);
-        shared.commit_to(known);
         let last = shared.disk.durable();
         let priority = shared.config.priority;
         let promise_us = shared.promise();
@@ -154,6 +155,7 @@ impl Follower {
             },
         );
         if let Some(id) = shared.recovering {
+            let last = self.verified.min(last);
             shared.send(from, Body::Recover { id, last });
         }
     }

@@ -130,8 +130,12 @@ impl Leader {
             self.reads.begin(round, shared.commit);
         }
         for (id, peer) in &mut self.peers {
-            let commit = peer.matched().min(shared.commit);
-            peer.tell(commit);
+            let index = peer.matched().min(shared.commit);
+            peer.tell(index);
+            // Whoever has less than this log begins with gets a snapshot, and hears of nothing before.
+            let term = shared.log.term_at(index);
+            let commit = term.map(|term| LogPosition { term, index });
+            let commit = commit.unwrap_or_default();
             shared.send(*id, Body::Heartbeat { commit, round });
         }
         self.confirm_reads(shared);

@@ -126,9 +126,9 @@ pub enum Body {
     },
     /// A sign of life that also asks "do you still follow me?"
     Heartbeat {
-        /// The leader's commit index, at most what it knows the follower to have: one that has less
-        /// learns from it that its disk has forgotten.
-        commit: Index,
+        /// The last entry that is committed and that the leader knows the follower to have: one that
+        /// has not learns from it that its disk has forgotten.
+        commit: LogPosition,
         /// The leader's heartbeat round, counted up within its term; reads wait for theirs (§6.4).
         round: u64,
     },
@@ -151,7 +151,7 @@ pub enum Body {
     Recover {
         /// Drawn by the asking process, so that it never takes an answer that an earlier one got.
         id: u64,
-        /// The follower's last durable entry's index: whatever it vouched for beyond is void.
+        /// Up to here its log surely is the leader's, durably: whatever it vouched for beyond is void.
         last: Index,
     },
     /// The answer. Who has come this far lacks nothing that it vouched for.

@@ -131,7 +131,7 @@ mod tests {
             })
         };
         let beat = raft(Body::Heartbeat {
-            commit: 0,
+            commit: LogPosition::default(),
             round: 1,
         });
         let append = raft(Body::Append {

@@ -48,7 +48,9 @@ fn said(body: &Body) -> String {
         Body::AppendRejected { prev, hint } => {
             format!("I do not have your {prev}, look at {hint}")
         }
-        Body::Heartbeat { commit, round } => format!("heartbeat {round}, commit {commit}"),
+        Body::Heartbeat { commit, round } => {
+            format!("heartbeat {round}, commit {}", commit.index)
+        }
         Body::HeartbeatReply { round, last, .. } => format!("heard {round}, my log ends at {last}"),
         Body::TimeoutNow => "stand for election now".into(),
         Body::Recover { last, .. } => {

@@ -37,6 +37,8 @@ impl Oracle for Els {
 
 #[cfg(test)]
 mod tests {
+    use sisyphus::types::LogPosition;
+
     use super::*;
     use crate::oracle::testing::*;
 
@@ -54,7 +56,7 @@ mod tests {
     fn a_node_that_only_speaks_like_a_leader_is_seen_too() {
         let mut els = Els::default();
         assert_eq!(show(&mut els, 1, Event::Leader { term: 1 }), Ok(()));
-        let (commit, round) = (0, 0);
+        let (commit, round) = (LogPosition::default(), 0);
         let message = message(2, 1, 1, Body::Heartbeat { commit, round });
         assert!(show(&mut els, 2, Event::Sent { message: &message }).is_err());
     }

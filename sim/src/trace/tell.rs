@@ -193,7 +193,7 @@ fn of_message(message: &Message) -> Vec<u64> {
         } => [5, prev.index, entries.len() as u64, *commit],
         Body::AppendAccepted { matched } => [6, *matched, 0, 0],
         Body::AppendRejected { prev, hint } => [7, *prev, hint.index, hint.term],
-        Body::Heartbeat { commit, round } => [8, *commit, *round, 0],
+        Body::Heartbeat { commit, round } => [8, commit.index, *round, commit.term],
         Body::HeartbeatReply { round, last, .. } => [9, *round, *last, 0],
         Body::ReadIndex { id } => [10, *id, 0, 0],
         Body::ReadIndexReply { id, index } => [11, *id, *index, 0],

@@ -22,7 +22,7 @@ pub(super) fn of_body(body: &Body) -> String {
         } => format!("append {} commit {commit}", of_log(Some(*prev), entries)),
         Body::AppendAccepted { matched } => format!("appended up to {matched}"),
         Body::AppendRejected { prev, hint } => format!("no entry {prev}, try {hint}"),
-        Body::Heartbeat { commit, round } => format!("heartbeat {round} commit {commit}"),
+        Body::Heartbeat { commit, round } => format!("heartbeat {round} commit {}", commit.index),
         Body::HeartbeatReply { round, last, .. } => format!("alive {round} last {last}"),
         Body::ReadIndex { id } => format!("read index? {id:x}"),
         Body::ReadIndexReply { id, index } => format!("read {id:x} at {index}"),

@@ -58,10 +58,15 @@ impl Group {
     /// Starts a replica again on a disk that has lost its last `lost` entries, and knows it if
     /// `damaged`.
     pub fn restart(&mut self, id: u64, lost: usize, damaged: bool) {
+        let mut entries = self.entries(id);
+        entries.truncate(entries.len() - lost);
+        self.restart_with(id, entries, damaged);
+    }
+
+    /// Starts a replica again on a disk that holds these entries behind its base.
+    pub fn restart_with(&mut self, id: u64, entries: Vec<Entry>, damaged: bool) {
         let status = self.status(id);
         let raft = self.raft(id);
-        let mut entries: Vec<Entry> = raft.entries().cloned().collect();
-        entries.truncate(entries.len() - lost);
         let restored = Restored {
             hard_state: HardState {
                 term: status.term,
@@ -81,6 +86,10 @@ impl Group {
 
     pub fn raft(&mut self, id: u64) -> &mut Raft {
         self.rafts.get_mut(&NodeId(id)).expect("a replica")
+    }
+
+    pub fn entries(&mut self, id: u64) -> Vec<Entry> {
+        self.raft(id).entries().cloned().collect()
     }
 
     pub fn status(&mut self, id: u64) -> Status {

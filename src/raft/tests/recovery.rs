@@ -119,3 +119,32 @@ fn who_has_lost_entries_unknowingly_learns_it_from_its_leader() {
     assert_eq!((status.recovering, status.durable), (false, 2));
     assert_eq!(group.marks, [(NodeId(2), true), (NodeId(2), false)]);
 }
+
+#[test]
+fn an_entry_that_came_back_in_the_place_of_a_committed_one_is_not_believed() {
+    let mut group = Group::new(3, 0);
+    group.elect(2);
+    group.cut = [NodeId(1), NodeId(3)].into();
+    group.propose(2);
+    let stale = group.entries(2);
+    group.cut = [NodeId(2)].into();
+    group.tick(LONG);
+    group.cut.clear();
+    group.tick(4);
+    let replaced = group.entries(2);
+    assert_ne!(stale[1], replaced[1]);
+    assert_eq!(group.status(2).commit, replaced.len() as u64);
+    group.restart_with(2, stale, false);
+    group.lose = |m| matches!(m.body, Body::Append { .. });
+    group.tick(2);
+    let status = group.status(2);
+    assert!(status.recovering && status.commit < 2, "{status:?}");
+    group.lose = |_| false;
+    group.tick(4);
+    assert_eq!(group.entries(2), replaced);
+    let status = group.status(2);
+    assert_eq!(
+        (status.recovering, status.commit),
+        (false, replaced.len() as u64)
+    );
+}

@@ -92,7 +92,7 @@ fn body() -> impl Strategy<Value = Body> {
         4 => append(),
         1 => number().prop_map(|matched| Body::AppendAccepted { matched }),
         1 => (number(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
-        1 => (number(), number()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
+        1 => (position(), number()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
         1 => (number(), number(), any::<u8>(), any::<u64>())
             .prop_map(|(round, last, priority, promise_us)| {
                 Body::HeartbeatReply { round, last, priority, promise_us }

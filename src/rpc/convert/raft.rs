@@ -37,7 +37,10 @@ pub(super) fn body_out(body: &Body) -> RaftBody {
             prev,
             hint: position_out(hint),
         }),
-        Body::Heartbeat { commit, round } => RaftBody::Heartbeat(peer::Heartbeat { commit, round }),
+        Body::Heartbeat { commit, round } => RaftBody::Heartbeat(peer::Heartbeat {
+            commit: position_out(commit),
+            round,
+        }),
         Body::HeartbeatReply {
             round,
             last,
@@ -83,7 +86,7 @@ pub(super) fn body_in(term: Term, body: RaftBody) -> Result<Body> {
             hint: position_in(term, reply.hint, "append_rejected.hint")?,
         },
         RaftBody::Heartbeat(beat) => Body::Heartbeat {
-            commit: index_in(beat.commit, "heartbeat.commit")?,
+            commit: position_in(term, beat.commit, "heartbeat.commit")?,
             round: beat.round,
         },
         RaftBody::HeartbeatReply(reply) => Body::HeartbeatReply {

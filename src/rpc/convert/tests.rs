@@ -130,7 +130,10 @@ fn each_field_is_checked() {
         ),
         (
             Body::Heartbeat {
-                commit: u64::MAX,
+                commit: LogPosition {
+                    term: 1,
+                    index: u64::MAX,
+                },
                 round: 1,
             },
             "heartbeat.commit",

@@ -61,7 +61,7 @@ fn raft_body() -> impl Strategy<Value = Body> {
         append(),
         index().prop_map(|matched| Body::AppendAccepted { matched }),
         (index(), position()).prop_map(|(prev, hint)| Body::AppendRejected { prev, hint }),
-        (index(), any::<u64>()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
+        (position(), any::<u64>()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
         (any::<u64>(), index(), 0..=PRIORITY_MAX, any::<u64>()).prop_map(
             |(round, last, priority, promise_us)| Body::HeartbeatReply {
                 round,
