@@ -3,30 +3,39 @@
 //! A campaign or a test that begins at a seed of its commit can be repeated by whoever checks that commit out, and
 //! the next commit is tried with other seeds.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 /// So many seeds belong to each commit.
 const SEEDS: u64 = 1_000_000;
 
+/// Where the program was started.
+const HERE: &str = ".";
+
 /// The first of the commit's seeds. The error says what git has against it.
 pub fn first_seed() -> Result<u64, String> {
-    let hash = git(&["rev-parse", "HEAD"])?;
+    let hash = git(HERE, &["rev-parse", "HEAD"])?;
     seed_of(&hash).ok_or_else(|| format!("git rev-parse HEAD: {hash:?} is not a hash"))
 }
 
 /// Whether the files that git knows are those of the commit. No, if there is no git to ask.
 pub fn is_unchanged() -> bool {
-    git(&["diff", "--quiet", "HEAD"]).is_ok()
+    git(HERE, &["diff", "--quiet", "HEAD"]).is_ok()
 }
 
 /// The beginning of its hash; empty if there is no git to ask.
 pub fn short() -> String {
-    git(&["rev-parse", "--short", "HEAD"]).unwrap_or_default()
+    short_of(Path::new(HERE))
 }
 
-fn git(words: &[&str]) -> Result<String, String> {
+/// The same of the repository at `root`.
+pub(crate) fn short_of(root: &Path) -> String {
+    git(root, &["rev-parse", "--short", "HEAD"]).unwrap_or_default()
+}
+
+/// What git says in a folder, without the space around it. The error says what was asked and what it has against that.
+pub(crate) fn git(root: impl AsRef<Path>, words: &[&str]) -> Result<String, String> {
     let told = |error: &dyn std::fmt::Display| format!("git {}: {error}", words.join(" "));
-    let output = Command::new("git").args(words).output();
+    let output = Command::new("git").args(words).current_dir(root).output();
     let output = output.map_err(|error| told(&error))?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
@@ -53,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_git_has_against_it_is_told() {
-        let error = git(&["rev-parse", "no-such-name"]).unwrap_err();
+        let error = git(HERE, &["rev-parse", "no-such-name"]).unwrap_err();
         assert!(error.starts_with("git rev-parse no-such-name: "), "{error}");
     }
 }

@@ -138,7 +138,7 @@
 //! has come so far (`follower.rs` says why). Its leader forgets what it vouched for. If too few are
 //! left to elect a leader, the shard waits: nobody guesses. And a disk that does *not* know is found
 //! out as long as the leader that was told more still leads: its heartbeats say up to where the replica
-//! vouched for what is committed, and one that has less treats its log as damaged from then on.
+//! vouched for what is committed, and one that has not that very entry treats its log as damaged from then on.
 //!
 //! # What must hold
 //!

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{borrow::borrow, files, planting::Texts};
+use crate::commit;
 
 /// How the copy is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,21 +151,14 @@ const ALLOWED: &str = "warnings = \"allow\"";
 
 /// The files that git knows, or would know if they were added.
 fn sources(root: &Path) -> Result<BTreeSet<PathBuf>, String> {
-    let mut git = Command::new("git");
-    git.args([
+    let words = [
         "ls-files",
         "-z",
         "--cached",
         "--others",
         "--exclude-standard",
-    ])
-    .current_dir(root);
-    let output = git.output().map_err(|error| format!("git: {error}"))?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(format!("git ls-files: {text}"));
-    }
-    let names = String::from_utf8_lossy(&output.stdout).into_owned();
+    ];
+    let names = commit::git(root, &words)?;
     let names = names.split('\0').filter(|name| !name.is_empty());
     let files = names.map(PathBuf::from);
     // One that was removed and not yet given up is still listed.
@@ -180,13 +174,7 @@ fn is_built(root: &Path, file: &Path) -> bool {
 
 /// The commit of the sources, with a `+` behind it if they were changed since.
 pub(super) fn commit(root: &Path) -> String {
-    let git = |words: &[&str]| {
-        let output = Command::new("git").args(words).current_dir(root).output();
-        output.map_or(String::new(), |output| {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
-        })
-    };
-    let changed = git(&[
+    let words = [
         "status",
         "--porcelain",
         "--",
@@ -195,7 +183,8 @@ pub(super) fn commit(root: &Path) -> String {
         "sim/mutants",
         // What a score writes itself.
         ":!sim/mutants/witness",
-    ]);
+    ];
+    let changed = commit::git(root, &words).unwrap_or_default();
     let mark = if changed.is_empty() { "" } else { "+" };
-    git(&["rev-parse", "--short", "HEAD"]) + mark
+    commit::short_of(root) + mark
 }

@@ -18,10 +18,10 @@ use std::{
 
 use serde_json::json;
 use sisyphus::{
-    gateway::Gateway,
+    gateway::{Gateway, SHARD},
     machine::Member,
     node::{Order, Roster},
-    types::{NodeId, ShardId},
+    types::NodeId,
 };
 
 use super::{
@@ -43,9 +43,6 @@ const NODES_MIN: usize = 3;
 
 /// How long one server has to carry the order out.
 const ORDER_WITHIN: Duration = Duration::from_millis(400);
-
-/// The shard that there is.
-const SHARD: ShardId = ShardId(0);
 
 /// Whose machine is left on when it is removed.
 const LINGERS: Stream = Stream::new("removed and left on");

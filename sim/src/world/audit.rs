@@ -10,11 +10,12 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sisyphus::{
+    gateway::SHARD,
     lsm,
     machine::{KeyRange, Query, RangeEnd},
     node::{Event, Host, Status},
     raft::Body,
-    types::{NodeId, Revision, ShardId},
+    types::{NodeId, Revision},
 };
 
 use super::World;
@@ -30,9 +31,6 @@ const EVERY_MS: u64 = 250;
 /// The directories of a node.
 const LOG_DIR: &str = "log";
 const STORE_DIR: &str = "shard-0";
-
-/// The shard that there is.
-const SHARD: ShardId = ShardId(0);
 
 /// The number of the images of stores; those of crashes count from 1.
 const STORE_IMAGE: u64 = 0;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use sisyphus::{
+    gateway::SHARD,
     node::{RaftStatus, Roster},
     raft::RoleName,
-    types::{NodeId, ShardId},
+    types::NodeId,
 };
 
 use super::World;
@@ -14,9 +15,6 @@ use crate::plan::{Condition, Plan, When};
 
 /// How often the world looks, in microseconds of virtual time.
 const LOOK_US: u64 = 3_000;
-
-/// The shard that there is.
-const SHARD: ShardId = ShardId(0);
 
 /// The faults that wait: what for, and from when on in microseconds, by their places in the plan.
 pub(super) struct Conditions(Mutex<BTreeMap<usize, (Condition, u64)>>);

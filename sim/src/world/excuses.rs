@@ -70,13 +70,12 @@ impl World {
 
     /// Whether the drive of `node` is why its store cannot be read in the end, for this reason.
     pub(super) fn may_be_unreadable(&self, node: NodeId, reason: &str) -> bool {
-        self.life(node, |life| life.troubled) || self.names_damage(node, reason)
+        self.is_troubled(node) || self.names_damage(node, reason)
     }
 
     /// Whether nothing on the drive of `node` was destroyed, nor lost by a sync that failed.
     pub(super) fn is_sound(&self, node: NodeId) -> bool {
-        let is_troubled = self.life(node, |life| life.troubled);
-        !is_troubled && self.drives[&node].damaged().is_empty()
+        !self.is_troubled(node) && self.drives[&node].damaged().is_empty()
     }
 
     /// The excuse of `node`, if this reason is one.
@@ -88,7 +87,7 @@ impl World {
         if !self.is_present(node) {
             return Some(Excuse::Gone);
         }
-        let is_troubled = self.life(node, |life| life.troubled);
+        let is_troubled = self.is_troubled(node);
         if self.leaving().contains(&node) && !is_returning {
             // It starts again when it can: it takes others to remove it, and they may be too few without it.
             return Some(if is_troubled {
@@ -101,6 +100,11 @@ impl World {
             return Some(Excuse::Damaged);
         }
         is_troubled.then_some(Excuse::Drive)
+    }
+
+    /// Whether the drive of `node` fails, or has failed while its process ran.
+    fn is_troubled(&self, node: NodeId) -> bool {
+        self.life(node, |life| life.troubled)
     }
 
     fn names_damage(&self, node: NodeId, reason: &str) -> bool {

@@ -23,7 +23,8 @@ use std::{
 use serde_json::json;
 use sisyphus::{
     config::{Advertise, Config, Listen, Member},
-    types::{NodeId, ShardId},
+    gateway::SHARD,
+    types::NodeId,
 };
 
 use super::{World, admin::is_done, lives::Life};
@@ -171,7 +172,7 @@ impl World {
             return false;
         };
         let knows = |voter: NodeId| {
-            let roster = self.host(voter)?.roster(ShardId(0)).ok()?;
+            let roster = self.host(voter)?.roster(SHARD).ok()?;
             let roster = roster.borrow();
             roster.members.get(node).filter(|member| member.mark != 0)?;
             Some(())

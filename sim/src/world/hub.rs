@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use sisyphus::{
+    gateway::SHARD,
     node::Event,
     types::{Index, NodeId, ShardId, Term},
 };
@@ -114,7 +115,7 @@ impl Hub {
 
     /// Whether all that is committed is durable, and the same, on so many of these nodes.
     pub fn is_committed_on(&self, nodes: &BTreeSet<NodeId>, count: usize) -> bool {
-        self.panel.is_held(ShardId(0), self.committed, nodes, count)
+        self.panel.is_held(SHARD, self.committed, nodes, count)
     }
 
     /// The verdict, unless there is one already.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use sisyphus::{
     config::Limits,
     env::Disk,
+    gateway::SHARD,
     machine::Machine,
     node::{LogStore, look},
-    types::{NodeId, ShardId},
+    types::NodeId,
 };
 
 use super::World;
@@ -39,7 +40,7 @@ impl World {
         if self.plan.images == 0 || self.plan.beyond || !is_owed {
             return;
         }
-        let promised = self.hub.lock().panel.promised(ShardId(0), node);
+        let promised = self.hub.lock().panel.promised(SHARD, node);
         let images = (1..=self.plan.images).map(|number| Image {
             node,
             promised: promised.clone(),
@@ -72,7 +73,7 @@ async fn recover(disk: Arc<dyn Disk>, limits: &Limits, promised: &Promised) -> R
     }
     let store = LogStore::open(disk.clone(), LOG_DIR, limits.segment_bytes).await;
     let (_store, mut logs) = store.map_err(|error| error.to_string())?;
-    let log = logs.remove(&ShardId(0)).unwrap_or_default();
+    let log = logs.remove(&SHARD).unwrap_or_default();
     promised.check(&log)?;
     let machine = Machine::open(disk, SHARD_DIR, limits).await;
     let machine = machine.map_err(|error| error.to_string())?;
